@@ -1,0 +1,245 @@
+package sessionutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/clock"
+	"github.com/milvus-coord/milvus/internal/etcdutil"
+)
+
+// Why a registration or a term ended.
+var (
+	errLeaseLost = errors.New("the session's lease is gone from etcd")
+	errKeyLost   = errors.New("the active key was deleted or taken over")
+	errSilent    = errors.New("no heartbeat came through for longer than the silence timeout")
+	errResigned  = errors.New("the role was given back")
+)
+
+// renewTimeout bounds one request of a heartbeat to one member, so that a round over three members, one of them dead,
+// stays well within the serve window.
+const renewTimeout = 700 * time.Millisecond
+
+// registration is a lease with the process' keys on it, kept alive by a heartbeat of its own. In standby it carries the
+// member key alone, in a term the active key as well. All of it ends together.
+type registration struct {
+	lease  clientv3.LeaseID
+	ctx    context.Context // ends with the lease
+	cancel context.CancelCauseFunc
+	done   sync.WaitGroup // the heartbeat
+
+	mu       sync.Mutex
+	lastBeat int64 // when the last successful heartbeat began, on package clock
+	term     *Term // nil in standby
+}
+
+// hold makes term subject to the heartbeat. The term's first deadline comes from the last heartbeat before its claim:
+// the claim itself does not renew the lease.
+func (r *registration) hold(term *Term, window time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.term = term
+	term.extend(r.lastBeat + int64(window))
+}
+
+func (r *registration) held() *Term {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.term
+}
+
+// register takes a lease and puts this process' keys on it, trying until ctx ends.
+func (s *Session) register(ctx context.Context) (*registration, error) {
+	for try := 0; ; try++ {
+		reg, err := s.tryRegister(ctx)
+		if err == nil {
+			reg.done.Go(func() { s.heartbeat(reg) })
+			return reg, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if try == 3 || try%60 == 59 {
+			s.log.Warn("cannot register in etcd, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
+		}
+		if err := sleep(ctx, retryPause(try)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *Session) tryRegister(ctx context.Context) (*registration, error) {
+	reg := &registration{}
+	err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		reg.lastBeat = clock.Now()
+		grant, err := c.Grant(ctx, int64(s.cfg.TTL/time.Second))
+		if err != nil {
+			return err
+		}
+		reg.lease = grant.ID
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take a lease: %w", err)
+	}
+	if s.cfg.Standby {
+		value := s.record(reg.lease)
+		err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+			_, err := c.Put(ctx, s.memberKey, value, clientv3.WithLease(reg.lease))
+			return err
+		})
+		if err != nil {
+			s.revoke(ctx, reg.lease)
+			return nil, fmt.Errorf("register %s: %w", s.memberKey, err)
+		}
+		s.log.Info("put session key into etcd", zap.String("key", s.memberKey), zap.String("value", value))
+	}
+	// A stopping process drains before its lease goes, so the lease does not end with ctx.
+	reg.ctx, reg.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return reg, nil
+}
+
+// deregister ends the heartbeat and gives the lease back, as well as etcd lets it: an etcd that does not answer within
+// requestTimeout will let the lease expire.
+func (s *Session) deregister(ctx context.Context, reg *registration) {
+	reg.cancel(errResigned)
+	reg.done.Wait()
+	s.revoke(ctx, reg.lease)
+}
+
+// revoke is also called when ctx has ended: that is when a process that stops gives its role back.
+func (s *Session) revoke(ctx context.Context, lease clientv3.LeaseID) {
+	err := s.members.Do(context.WithoutCancel(ctx), renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.Revoke(ctx, lease)
+		return err
+	})
+	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		s.log.Warn("cannot revoke the session's lease, it will expire", zap.Duration("ttl", s.cfg.TTL), zap.Error(err))
+	}
+}
+
+// heartbeat renews the lease until it is gone or the registration is cancelled.
+func (s *Session) heartbeat(reg *registration) {
+	failing := false
+	for {
+		begin := clock.Now()
+		err := s.beat(reg, begin)
+		switch {
+		case reg.ctx.Err() != nil:
+			return
+		case errors.Is(err, errLeaseLost):
+			s.log.Warn("session lease is gone from etcd, registering anew", zap.Int64("leaseID", int64(reg.lease)))
+			if term := reg.held(); term != nil {
+				term.end(errLeaseLost)
+			}
+			reg.cancel(errLeaseLost)
+			return
+		case err != nil && !failing:
+			failing = true
+			s.log.Warn("heartbeat to etcd failed, still trying", zap.Error(err))
+		case err == nil && failing:
+			failing = false
+			s.log.Info("heartbeat to etcd works again")
+		}
+		pause := s.cfg.Heartbeat - time.Duration(clock.Now()-begin)
+		if err != nil {
+			pause = s.cfg.Heartbeat / 10
+		}
+		if sleep(reg.ctx, max(pause, 0)) != nil {
+			return
+		}
+	}
+}
+
+// beat is one heartbeat: is the role still mine, and then, renew the lease. The order matters: a renewal that succeeds
+// after the key was found mine proves that nobody had been given the role when the heartbeat began.
+func (s *Session) beat(reg *registration, begin int64) error {
+	term := reg.held()
+	if err := s.members.Do(reg.ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		return s.inspect(ctx, c, reg, term)
+	}); err != nil {
+		return err
+	}
+	err := s.members.Do(reg.ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.KeepAliveOnce(ctx, reg.lease)
+		return err
+	})
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return errLeaseLost
+	}
+	if err != nil {
+		return err
+	}
+	s.renewed(reg, term, begin)
+	return nil
+}
+
+// renewed moves the local deadline on. A term that was silent for so long that a standby may have called it dead is
+// given up for good: this is what makes "silent for longer than the silence timeout" a proof that it never serves again.
+func (s *Session) renewed(reg *registration, term *Term, begin int64) {
+	now := clock.Now()
+	reg.mu.Lock()
+	gap := time.Duration(now - reg.lastBeat)
+	reg.lastBeat = begin
+	reg.mu.Unlock()
+	slack := time.Duration(0)
+	if term != nil {
+		slack = time.Duration(term.validUntil.Load() - now)
+		if gap > (s.cfg.ServeWindow+s.cfg.SilenceTimeout)/2 {
+			term.end(fmt.Errorf("%w: %v", errSilent, gap.Round(time.Millisecond)))
+		} else {
+			term.extend(begin + int64(s.cfg.ServeWindow))
+		}
+	}
+	s.metrics.Renewed(s.cfg.Role, time.Duration(now-begin), slack)
+}
+
+// inspect reads this process' keys and puts back what another writer has overwritten or deleted. The active key is put
+// back only while it is still the one that this term created.
+func (s *Session) inspect(ctx context.Context, c *clientv3.Client, reg *registration, term *Term) error {
+	resp, err := c.Txn(ctx).Then(clientv3.OpGet(s.activeKey), clientv3.OpGet(s.memberKey)).Commit()
+	if err != nil {
+		return err
+	}
+	active := resp.Responses[0].GetResponseRange().GetKvs()
+	member := resp.Responses[1].GetResponseRange().GetKvs()
+	if s.cfg.Standby && (len(member) == 0 || member[0].Lease != int64(reg.lease)) {
+		s.log.Warn("own session key was deleted or overwritten, putting it back", zap.String("key", s.memberKey))
+		if _, err := c.Put(ctx, s.memberKey, s.record(reg.lease), clientv3.WithLease(reg.lease)); err != nil {
+			return leaseError(err)
+		}
+	}
+	if term == nil || term.ctx.Err() != nil {
+		return nil
+	}
+	if len(active) == 0 || active[0].CreateRevision != term.number {
+		term.end(errKeyLost)
+		return nil
+	}
+	if active[0].Lease == int64(reg.lease) {
+		return nil
+	}
+	s.log.Warn("the ACTIVE key was overwritten by another writer, putting it back",
+		zap.String("key", s.activeKey), zap.ByteString("value", active[0].Value))
+	_, err = c.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(s.activeKey), "=", term.number)).
+		Then(clientv3.OpPut(s.activeKey, s.record(reg.lease), clientv3.WithLease(reg.lease))).Commit()
+	return leaseError(err)
+}
+
+func leaseError(err error) error {
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return errLeaseLost
+	}
+	return err
+}
+
+// isRefusal tells whether etcd has answered a transaction with an error of its own, so that it is not applied.
+func isRefusal(err error) bool { return !etcdutil.IsUnavailable(err) }
