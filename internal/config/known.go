@@ -1,0 +1,43 @@
+package config
+
+// milvusKeys are keys of our sections that Milvus reads (2.2 to 2.5) and we do not, so that a Milvus file gives no
+// warning. A * at the end stands for everything that begins so.
+const milvusKeys = `
+etcd.use.* etcd.data.* etcd.config.* etcd.log.*
+
+rootCoord.minSegmentSizeToEnableIndex rootCoord.importTaskExpiration rootCoord.importTaskRetention
+rootCoord.importTaskSubPath rootCoord.useLockScheduler
+
+proxy.http.enabled proxy.http.debug_mode proxy.http.port proxy.http.acceptTypeAllowInt64 proxy.http.enableWebUI
+
+queryCoord.task.* queryCoord.taskMergeCap queryCoord.taskExecutionCap queryCoord.autoHandoff queryCoord.autoBalance
+queryCoord.autoBalanceChannel queryCoord.autoBalanceInterval queryCoord.balancer queryCoord.globalRowCountFactor
+queryCoord.rowCountFactor queryCoord.segmentCountFactor queryCoord.globalSegmentCountFactor
+queryCoord.collectionChannelCountFactor queryCoord.segmentCountMaxSteps queryCoord.rowCountMaxSteps
+queryCoord.randomMaxSteps queryCoord.scoreUnbalanceTolerationFactor queryCoord.reverseUnBalanceTolerationFactor
+queryCoord.overloadedMemoryThresholdPercentage queryCoord.balanceIntervalSeconds queryCoord.growingRowCountWeight
+queryCoord.delegatorMemoryOverloadFactor queryCoord.balanceCostThreshold queryCoord.memoryUsageMaxDifferencePercentage
+queryCoord.checkInterval queryCoord.checkSegmentInterval queryCoord.checkChannelInterval queryCoord.checkBalanceInterval
+queryCoord.checkIndexInterval queryCoord.channelTaskTimeout queryCoord.segmentTaskTimeout queryCoord.distPullInterval
+queryCoord.loadTimeoutSeconds queryCoord.heartbeatAvailableInterval queryCoord.checkHandoffInterval
+queryCoord.NextTargetSurviveTime queryCoord.UpdateNextTargetInterval queryCoord.checkNodeInReplicaInterval
+queryCoord.checkResourceGroupInterval queryCoord.leaderViewUpdateInterval queryCoord.enableRGAutoRecover
+queryCoord.checkHealthInterval queryCoord.updateCollectionLoadStatusInterval queryCoord.checkHealthRPCTimeout
+queryCoord.brokerTimeout queryCoord.collectionRecoverTimes queryCoord.observerTaskParallel
+queryCoord.checkAutoBalanceConfigInterval queryCoord.checkNodeSessionInterval queryCoord.distRequestTimeout
+queryCoord.heatbeatWarningLag queryCoord.enableStoppingBalance queryCoord.channelExclusiveNodeFactor
+queryCoord.collectionObserverInterval queryCoord.checkExecutedFlagInterval
+queryCoord.collectionBalanceSegmentBatchSize queryCoord.collectionBalanceChannelBatchSize
+queryCoord.clusterLevelLoadReplicaNumber queryCoord.clusterLevelLoadResourceGroups
+queryCoord.updateTargetNeedSegmentDataReady
+
+dataCoord.channel.* dataCoord.segment.* dataCoord.compaction.* dataCoord.import.* dataCoord.gc.* dataCoord.slot.*
+dataCoord.index.* dataCoord.sealPolicy.* dataCoord.statsTask.* dataCoord.statsTaskTriggerCount dataCoord.autoBalance
+dataCoord.autoUpgradeSegmentIndex dataCoord.brokerTimeout dataCoord.checkAutoBalanceConfigInterval
+dataCoord.enableCompaction dataCoord.enableGarbageCollection dataCoord.requestTimeoutSeconds
+dataCoord.segmentFlushInterval dataCoord.syncSegmentsInterval dataCoord.taskCheckInterval dataCoord.jsonKeyStats.*
+dataCoord.forceRebuildSegmentIndex dataCoord.targetVecIndexVersion
+
+grpc.client.backoffMultiplier grpc.log.serverMaxSendSize grpc.log.serverMaxRecvSize grpc.log.clientMaxSendSize
+grpc.log.clientMaxRecvSize
+`
