@@ -75,7 +75,11 @@ func IsUnavailable(err error) bool {
 		// "too many requests" is etcd asking for patience, not an answer to this request.
 		return errors.Is(err, rpctypes.ErrTooManyRequests)
 	}
-	switch status.Code(err) {
+	st, ok := status.FromError(err)
+	if !ok {
+		return false // not of the connection's making
+	}
+	switch st.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unauthenticated, codes.Aborted:
 		return true
 	case codes.Internal, codes.Unknown: // a stream that broke in its middle
