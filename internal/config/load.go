@@ -35,26 +35,10 @@ const (
 // Load reads the configuration. If anything is wrong the error is an [Errors] with all of it, and there is no Config;
 // the Report is always there.
 func Load(source Source) (*Config, *Report, error) {
-	l := &loader{
-		index:    newIndex(allSpecs()),
-		layers:   viper.NewWithOptions(viper.KeyDelimiter("\x00")), // keys are folded: they have no levels
-		report:   &Report{},
-		config:   &Config{},
-		resolved: map[string]assignment{},
-		bad:      map[string]bool{},
-	}
+	l := newLoader()
 	l.readFiles(source)
-	l.readEnviron(source)
-	for _, s := range l.index.specs {
-		l.apply(s)
-	}
-	l.finish()
-
-	sort.Slice(l.report.Entries, func(i, j int) bool { return l.report.Entries[i].Key < l.report.Entries[j].Key })
-	if len(l.errs) > 0 {
-		return nil, l.report, l.errs
-	}
-	return l.config, l.report, nil
+	l.addEnviron(source.Environ)
+	return l.result()
 }
 
 // loader is one run of Load. viper holds the layers and their precedence; what it holds for a folded key is an
@@ -67,6 +51,31 @@ type loader struct {
 	errs     Errors
 	resolved map[string]assignment // by key: what was applied, with the canonical value as raw
 	bad      map[string]bool       // keys with an error of their own
+}
+
+func newLoader() *loader {
+	return &loader{
+		index:    newIndex(allSpecs()),
+		layers:   viper.NewWithOptions(viper.KeyDelimiter("\x00")), // keys are folded: they have no levels
+		report:   &Report{},
+		config:   &Config{},
+		resolved: map[string]assignment{},
+		bad:      map[string]bool{},
+	}
+}
+
+// result takes what was added apart into the Config.
+func (l *loader) result() (*Config, *Report, error) {
+	for _, s := range l.index.specs {
+		l.apply(s)
+	}
+	l.finish()
+
+	sort.Slice(l.report.Entries, func(i, j int) bool { return l.report.Entries[i].Key < l.report.Entries[j].Key })
+	if len(l.errs) > 0 {
+		return nil, l.report, l.errs
+	}
+	return l.config, l.report, nil
 }
 
 // directory finds where the files are; empty if there is none to read.
@@ -115,31 +124,33 @@ func (l *loader) readFiles(source Source) {
 			l.errs = append(l.errs, &Error{Origin: Origin{Kind: FromFile, File: path}, Problem: "cannot be read: " + problemOf(err)})
 			continue
 		}
-		file := &yamlFile{path: path, level: levelShipped + i, index: l.index, values: map[string]assignment{}}
-		file.parse(data)
-		l.errs = append(l.errs, file.errs...)
-		l.report.Warnings = append(l.report.Warnings, file.warnings...)
-		if err := l.layers.MergeConfigMap(asLayer(file.values)); err != nil {
-			l.errs = append(l.errs, &Error{Origin: Origin{Kind: FromFile, File: path}, Problem: err.Error()})
-		}
+		l.addFile(path, levelShipped+i, data)
 	}
 }
 
-func (l *loader) readEnviron(source Source) {
-	env := readEnvironment(source.Environ, l.index)
+// addFile puts a file's values over those added before.
+func (l *loader) addFile(path string, level int, data []byte) {
+	file := &yamlFile{path: path, level: level, index: l.index, values: map[string]assignment{}}
+	file.parse(data)
+	l.errs = append(l.errs, file.errs...)
+	l.report.Warnings = append(l.report.Warnings, file.warnings...)
+	layer := make(map[string]any, len(file.values))
+	for folded, given := range file.values {
+		layer[folded] = given
+	}
+	if err := l.layers.MergeConfigMap(layer); err != nil {
+		l.errs = append(l.errs, &Error{Origin: Origin{Kind: FromFile, File: path}, Problem: err.Error()})
+	}
+}
+
+// addEnviron puts the variables over all files.
+func (l *loader) addEnviron(environ []string) {
+	env := readEnvironment(environ, l.index)
 	l.errs = append(l.errs, env.errs...)
 	l.report.Warnings = append(l.report.Warnings, env.warnings...)
 	for folded, given := range env.values {
 		l.layers.Set(folded, given)
 	}
-}
-
-func asLayer(values map[string]assignment) map[string]any {
-	layer := make(map[string]any, len(values))
-	for folded, given := range values {
-		layer[folded] = given
-	}
-	return layer
 }
 
 // lookup is what the sources say of one spelling.

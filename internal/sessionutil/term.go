@@ -101,16 +101,13 @@ type Txn struct {
 
 // Commit applies txn if the term is still the current one and every guard holds. It returns the revision of the write.
 //
-// When a reply is lost the transaction is sent again until ctx or the term ends. Errors: [ErrDeposed] and [ErrGuard]
+// When a reply is lost the transaction is sent again until ctx or the term ends. What was sent when the term ends is
+// still waited for, at most commitAttempt: etcd's answer is better than not knowing. Errors: [ErrDeposed] and [ErrGuard]
 // (nothing was written), [ErrUnknown] (it may have been), and etcd's own refusal, such as a request that is too large.
 func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 	if t.ctx.Err() != nil {
 		return 0, fmt.Errorf("%w: %w", ErrDeposed, context.Cause(t.ctx))
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(t.ctx, cancel)()
-
 	cmps := make([]clientv3.Cmp, 0, len(txn.Guards)+1)
 	cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(t.key), "=", t.number))
 	elses := make([]clientv3.Op, 0, len(txn.Guards)+1)
@@ -132,10 +129,7 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 		case isRefusal(err):
 			return 0, fmt.Errorf("etcd refused the write: %w", err)
 		}
-		if ctx.Err() != nil {
-			return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
-		}
-		if err := sleep(ctx, retryPause(sent)); err != nil {
+		if ctx.Err() != nil || t.ctx.Err() != nil || sleep(ctx, retryPause(sent)) != nil {
 			return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 	}
@@ -144,16 +138,22 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 // refused tells why the compares of a transaction did not hold.
 func (t *Term) refused(resp *clientv3.TxnResponse, txn Txn, resent bool) (int64, error) {
 	active := resp.Responses[0].GetResponseRange().GetKvs()
-	if len(active) == 0 || active[0].CreateRevision != t.number {
+	deposed := len(active) == 0 || active[0].CreateRevision != t.number
+	if deposed {
 		t.fencedOff.Add(1)
-		err := fmt.Errorf("%w: the active key of term %d is gone or replaced", ErrDeposed, t.number)
-		t.end(err)
-		return 0, err
+		t.end(errKeyLost)
 	}
 	if resent {
 		if rev, ok := alreadyApplied(resp, txn); ok {
 			return rev, nil
 		}
+	}
+	switch {
+	case deposed && resent:
+		// A copy whose reply was lost may have come before the end of the term, and been changed since.
+		return 0, fmt.Errorf("%w: the reply was lost and the term is over since", ErrUnknown)
+	case deposed:
+		return 0, fmt.Errorf("%w: the active key of term %d is gone or replaced", ErrDeposed, t.number)
 	}
 	for i, g := range txn.Guards {
 		if now := modRevision(resp.Responses[i+1]); now != g.ModRevision {
