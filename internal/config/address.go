@@ -20,6 +20,9 @@ func splitAddress(text string) (host string, port int, err error) {
 	if !strings.Contains(text, ":") {
 		return text, 0, checkHost(text)
 	}
+	if strings.Contains(text, "://") {
+		return "", 0, errors.New("is a URL")
+	}
 	host, portText, err := net.SplitHostPort(text)
 	if err != nil {
 		return "", 0, errors.New("is not a host and a port")

@@ -47,7 +47,7 @@ func (f *yamlFile) parse(data []byte) {
 	}
 	root, err := decode(data)
 	if err != nil {
-		line, problem := yamlProblem(err)
+		line, problem := yamlProblem(err, data)
 		f.fail(line, "", problem)
 		return
 	}
@@ -81,7 +81,7 @@ func decode(data []byte) (root *yaml.Node, err error) {
 	case err != nil:
 		return nil, err
 	default:
-		return nil, fmt.Errorf("yaml: line %d: a second document; only one is read", another.Line)
+		return nil, fmt.Errorf("yaml: line %d: it has a second document, and only one is read", another.Line)
 	}
 	if len(document.Content) == 0 {
 		return nil, nil
@@ -89,14 +89,25 @@ func decode(data []byte) (root *yaml.Node, err error) {
 	return document.Content[0], nil
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): (.*)$`)
+var (
+	yamlLine   = regexp.MustCompile(`^line (\d+): (.*)$`)
+	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
 
-// yamlProblem takes the line out of the parser's message.
-func yamlProblem(err error) (line int, problem string) {
-	problem = strings.TrimPrefix(err.Error(), "yaml: ")
+// yamlProblem takes the line out of the parser's message. The message has none for the first line and for an unknown
+// anchor; and where the grammar is broken it counts from 0, and means the beginning of the block.
+func yamlProblem(err error, data []byte) (line int, problem string) {
+	line, problem = 1, strings.TrimPrefix(err.Error(), "yaml: ")
 	if match := yamlLine.FindStringSubmatch(problem); match != nil {
 		line, _ = strconv.Atoi(match[1])
 		problem = match[2]
+		if strings.HasPrefix(problem, "did not find expected") {
+			line++
+			problem += ", in what begins here"
+		}
+	} else if match := yamlAnchor.FindStringSubmatch(problem); match != nil {
+		before, _, _ := bytes.Cut(data, []byte("*"+match[1]))
+		line += bytes.Count(before, []byte("\n"))
 	}
 	return line, "is not valid YAML: " + problem
 }
