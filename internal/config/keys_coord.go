@@ -18,7 +18,8 @@ func coordSpecs(section string, port int, coord func(*Config) *Coord) []*spec {
 			func(c *Config) *bool { return &coord(c).ActiveStandby }).
 			withAlso(section + ".enableActiveStandby"),
 		address(section+".address", "localhost",
-			"What others dial, as host or host:port. localhost stands for this host's own address; a port here is also listened on unless the port key is set.",
+			"What others dial, as host or host:port. localhost stands for this host's own address; a port here is also listened "+
+				"on unless the port key is set.",
 			func(c *Config) *string { return &coord(c).Address }),
 		ip(section+".ip", "Host or address that is registered in place of the one in the address key.",
 			func(c *Config) *string { return &coord(c).IP }),

@@ -95,7 +95,7 @@ var (
 )
 
 // yamlProblem takes the line out of the parser's message. The message has none for the first line and for an unknown
-// anchor; and where the grammar is broken it counts from 0, and means the beginning of the block.
+// anchor; and where the grammar is broken it counts from 0, and often means the beginning of the block.
 func yamlProblem(err error, data []byte) (line int, problem string) {
 	line, problem = 1, strings.TrimPrefix(err.Error(), "yaml: ")
 	if match := yamlLine.FindStringSubmatch(problem); match != nil {
@@ -103,7 +103,7 @@ func yamlProblem(err error, data []byte) (line int, problem string) {
 		problem = match[2]
 		if strings.HasPrefix(problem, "did not find expected") {
 			line++
-			problem += ", in what begins here"
+			problem += ", here or in what begins here"
 		}
 	} else if match := yamlAnchor.FindStringSubmatch(problem); match != nil {
 		before, _, _ := bytes.Cut(data, []byte("*"+match[1]))
@@ -123,11 +123,8 @@ func (f *yamlFile) mapping(node *yaml.Node, path string, depth int) {
 	if !f.spend(node, depth) {
 		return
 	}
-	for _, pair := range f.pairs(node, depth) {
-		key := pair.key.Value
-		if path != "" {
-			key = path + "." + key
-		}
+	for _, pair := range f.pairs(node, path, depth) {
+		key := below(path, pair.key.Value)
 		value := target(pair.value)
 		known, isKey := f.index.names[fold(key)]
 		section, isSection := f.index.sections[dotted(key)]
@@ -147,7 +144,7 @@ func (f *yamlFile) mapping(node *yaml.Node, path string, depth int) {
 }
 
 // pairs lists a mapping's keys, with those merged into it (<<) behind its own, and refuses duplicates.
-func (f *yamlFile) pairs(node *yaml.Node, depth int) []pair {
+func (f *yamlFile) pairs(node *yaml.Node, path string, depth int) []pair {
 	var own, merged []pair
 	lines := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -156,10 +153,10 @@ func (f *yamlFile) pairs(node *yaml.Node, depth int) []pair {
 		case key.Kind != yaml.ScalarNode:
 			f.fail(node.Content[i].Line, "", "has a key that is not a plain word")
 		case key.Tag == "!!merge":
-			merged = append(merged, f.merged(value, depth+1)...)
+			merged = append(merged, f.merged(value, path, depth+1)...)
 		default:
 			if first, found := lines[key.Value]; found {
-				f.fail(key.Line, key.Value, fmt.Sprintf("is a duplicate: it is set in line %d too", first))
+				f.fail(key.Line, below(path, key.Value), fmt.Sprintf("is a duplicate: it is set in line %d too", first))
 				continue
 			}
 			lines[key.Value] = key.Line
@@ -176,18 +173,18 @@ func (f *yamlFile) pairs(node *yaml.Node, depth int) []pair {
 }
 
 // merged lists the keys of what << refers to: a mapping, or several of which the first wins.
-func (f *yamlFile) merged(value *yaml.Node, depth int) []pair {
+func (f *yamlFile) merged(value *yaml.Node, path string, depth int) []pair {
 	value = target(value)
 	if !f.spend(value, depth) {
 		return nil
 	}
 	switch value.Kind {
 	case yaml.MappingNode:
-		return f.pairs(value, depth)
+		return f.pairs(value, path, depth)
 	case yaml.SequenceNode:
 		var all []pair
 		for _, item := range value.Content {
-			all = append(all, f.merged(item, depth+1)...)
+			all = append(all, f.merged(item, path, depth+1)...)
 		}
 		return all
 	}
@@ -210,7 +207,7 @@ func (f *yamlFile) value(known knownName, line int, path string, value *yaml.Nod
 		}
 		raw = strings.Join(items, ",")
 	case yaml.MappingNode:
-		text, ok := f.object(value)
+		text, ok := f.object(value, path)
 		if !s.mapping || !ok {
 			f.refuse(s, line, "is a section with keys below it")
 			return
@@ -230,9 +227,9 @@ func (f *yamlFile) value(known knownName, line int, path string, value *yaml.Nod
 }
 
 // object is a mapping of texts as JSON.
-func (f *yamlFile) object(node *yaml.Node) (string, bool) {
+func (f *yamlFile) object(node *yaml.Node, path string) (string, bool) {
 	object := map[string]string{}
-	for _, pair := range f.pairs(node, 0) {
+	for _, pair := range f.pairs(node, path, 0) {
 		value := target(pair.value)
 		if value.Kind != yaml.ScalarNode {
 			return "", false
@@ -295,6 +292,14 @@ func (f *yamlFile) failOnce(line int, problem string) {
 func (f *yamlFile) refuse(s *spec, line int, problem string) {
 	f.fail(line, s.key, problem)
 	f.errs[len(f.errs)-1].Allowed = s.allowed
+}
+
+// below is a key with its section in front.
+func below(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
 }
 
 // target follows an alias.

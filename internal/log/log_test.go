@@ -152,6 +152,16 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+func TestParseLevel(t *testing.T) {
+	for _, level := range []zapcore.Level{zapcore.DebugLevel, zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel, zapcore.PanicLevel, zapcore.FatalLevel} {
+		for _, text := range []string{level.String(), level.CapitalString()} {
+			parsed, err := ParseLevel(text)
+			require.NoError(t, err)
+			require.Equal(t, level, parsed)
+		}
+	}
+}
+
 func TestSilentWithoutSinks(t *testing.T) {
 	logging, err := New(Config{Level: "debug"})
 	require.NoError(t, err)
