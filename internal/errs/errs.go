@@ -102,6 +102,7 @@ var (
 	CollectionIllegalSchema = &Kind{105, "illegal collection schema", false}
 	PartitionNotFound       = &Kind{200, "partition not found", false}
 	GeneralCapacityExceeded = &Kind{250, "general capacity exceeded", false}
+	ChannelNotFound         = &Kind{500, "channel not found", false}
 
 	DatabaseNotFound     = &Kind{800, "database not found", false}
 	DatabaseNumLimit     = &Kind{801, "exceeded the limit number of database", false}

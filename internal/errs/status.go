@@ -126,7 +126,7 @@ func FromStatus(s *commonpb.Status) error {
 func byCode(code int32) *Kind {
 	for _, k := range []*Kind{
 		NotReady, Unavailable, RequestLimitExceeded, Internal, CrossClusterRouting, Unimplemented,
-		CollectionNotFound, CollectionNumLimit, CollectionIllegalSchema, PartitionNotFound, GeneralCapacityExceeded,
+		CollectionNotFound, CollectionNumLimit, CollectionIllegalSchema, PartitionNotFound, GeneralCapacityExceeded, ChannelNotFound,
 		DatabaseNotFound, DatabaseNumLimit, DatabaseNameInvalid, NodeNotFound, NodeNotMatch, IoKeyNotFound,
 		ParameterInvalid, ParameterMissing, MetricNotFound, AliasNotFound, AliasCollectionClash, AliasAlreadyExists,
 		AliasDangling, Canceled, DeadlineExceeded, Unexpected,
