@@ -1,14 +1,13 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/milvus-coord/milvus/internal/errs"
 )
 
 // First ids of what the user named. The system fields are 0 and 1.
@@ -58,7 +57,7 @@ func resolve(ids map[string]int64, names []string, side, function string) ([]int
 	for i, name := range names {
 		id, ok := ids[name]
 		if !ok {
-			return nil, errs.Unexpected.Withf("%s field %s of function %s not found", side, name, function)
+			return nil, fmt.Errorf("%s field %s of function %s not found", side, name, function)
 		}
 		out[i] = id
 	}
@@ -73,10 +72,10 @@ func PartitionNames(s *schemapb.CollectionSchema, asked, most int64, defaultName
 		return []string{defaultName}, nil
 	}
 	if asked <= 0 {
-		return nil, errs.Unexpected.With("the specified partitions should be greater than 0 if partition key is used")
+		return nil, errors.New("the specified partitions should be greater than 0 if partition key is used")
 	}
 	if asked > most {
-		return nil, errs.Unexpected.Withf("partition number (%d) exceeds max configuration (%d), collection: %s",
+		return nil, fmt.Errorf("partition number (%d) exceeds max configuration (%d), collection: %s",
 			asked, most, s.GetName())
 	}
 	names := make([]string, asked)

@@ -22,11 +22,11 @@ const (
 const maxLengthKey = "max_length"
 
 // Parse decodes the schema of a request to create the collection of that name and checks it. Bytes that are no schema
-// are an [errs.Unexpected], every other complaint an [errs.ParameterInvalid].
+// are a plain error, every other complaint is an [errs.ParameterInvalid].
 func Parse(encoded []byte, collection string) (*schemapb.CollectionSchema, error) {
 	s := &schemapb.CollectionSchema{}
 	if err := proto.Unmarshal(encoded, s); err != nil {
-		return nil, errs.Unexpected.Withf("decode the schema of collection %s: %v", collection, err)
+		return nil, fmt.Errorf("decode the schema of collection %s: %w", collection, err)
 	}
 	if s.GetName() != collection {
 		return nil, errs.ParameterInvalid.Withf("schema is of collection %q, the request of %q", s.GetName(), collection)

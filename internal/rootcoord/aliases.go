@@ -1,0 +1,198 @@
+package rootcoord
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
+
+	"github.com/milvus-coord/milvus/internal/catalog"
+	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/model"
+)
+
+// aliasHandlers answer the calls about aliases. Those that read take no locks.
+type aliasHandlers struct{ *parts }
+
+// checkAliasName refuses what cannot be the last part of a key. The form of names is the proxies' to judge otherwise.
+func checkAliasName(alias string) error {
+	if alias == "" || alias == "." || alias == ".." || strings.Contains(alias, "/") {
+		return errs.ParameterInvalid.Withf("%q cannot be an alias", alias)
+	}
+	return nil
+}
+
+// target is what an alias of a request is to stand for: the collection of that real name, where the alias is no
+// collection's name itself.
+func (h *aliasHandlers) target(database, alias, collection string) (db *model.Database, c *model.Collection, err error) {
+	h.meta.view.Read(func(r catalog.Reader) {
+		if db, err = databaseIn(r, database); err != nil {
+			return
+		}
+		if r.CollectionByName(db.Info.GetId(), alias) != nil {
+			err = errs.AliasCollectionClash.With("", errs.F("database", db.Info.GetName()), errs.F("alias", alias))
+			return
+		}
+		c, err = realCollectionIn(r, db, collection, latest)
+	})
+	return db, c, err
+}
+
+// CreateAlias gives a collection another name. An alias that stands for it already is a success.
+func (h *aliasHandlers) CreateAlias(ctx context.Context, req *milvuspb.CreateAliasRequest) (*commonpb.Status, error) {
+	if err := checkType(req.GetBase(), commonpb.MsgType_CreateAlias); err != nil {
+		return nil, err
+	}
+	if err := checkAliasName(req.GetAlias()); err != nil {
+		return nil, err
+	}
+	locks := h.meta.aliasLocks(req.GetDbName(), req.GetAlias(), req.GetCollectionName())
+	return status(h.ddl.do(ctx, locks, repeatable, func(ctx context.Context) error {
+		db, c, err := h.target(req.GetDbName(), req.GetAlias(), req.GetCollectionName())
+		if err != nil {
+			return err
+		}
+		if a := h.meta.alias(db, req.GetAlias()); a != nil {
+			if a.Info.GetCollectionId() == c.ID() {
+				return nil
+			}
+			return errs.AliasAlreadyExists.With(fmt.Sprintf("%s is alias to another collection: %s", req.GetAlias(), h.nameOf(a)),
+				errs.F("database", db.Info.GetName()), errs.F("alias", req.GetAlias()))
+		}
+		return h.put(ctx, commonpb.MsgType_CreateAlias, db, req.GetAlias(), c)
+	}))
+}
+
+// AlterAlias makes an existing alias stand for another collection. One that stands for it already is a success.
+func (h *aliasHandlers) AlterAlias(ctx context.Context, req *milvuspb.AlterAliasRequest) (*commonpb.Status, error) {
+	if err := checkType(req.GetBase(), commonpb.MsgType_AlterAlias); err != nil {
+		return nil, err
+	}
+	locks := h.meta.aliasLocks(req.GetDbName(), req.GetAlias(), req.GetCollectionName())
+	return status(h.ddl.do(ctx, locks, repeatable, func(ctx context.Context) error {
+		db, c, err := h.target(req.GetDbName(), req.GetAlias(), req.GetCollectionName())
+		if err != nil {
+			return err
+		}
+		a := h.meta.alias(db, req.GetAlias())
+		if a == nil {
+			return aliasNotFound(db, req.GetAlias())
+		}
+		if a.Info.GetCollectionId() == c.ID() {
+			return nil
+		}
+		return h.put(ctx, commonpb.MsgType_AlterAlias, db, req.GetAlias(), c)
+	}))
+}
+
+func (h *aliasHandlers) put(ctx context.Context, kind commonpb.MsgType, db *model.Database, alias string, c *model.Collection) error {
+	ts, err := h.timestamps.Alloc(ctx, 1)
+	if err != nil {
+		return err
+	}
+	change := change{kind: kind, ts: ts, database: db.Info.GetName(), collection: c, name: alias}
+	if err := h.effects.before(ctx, change); err != nil {
+		return err
+	}
+	record := &etcdpb.AliasInfo{
+		AliasName: alias, CollectionId: c.ID(), CreatedTime: ts, DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated,
+	}
+	if err := h.writer.PutAlias(ctx, record); err != nil {
+		return err
+	}
+	h.effects.after(ctx, change)
+	return nil
+}
+
+// DropAlias takes a name from a collection. An alias that does not exist is dropped already.
+func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRequest) (*commonpb.Status, error) {
+	if err := checkType(req.GetBase(), commonpb.MsgType_DropAlias); err != nil {
+		return nil, err
+	}
+	locks := h.meta.aliasLocks(req.GetDbName(), req.GetAlias(), "")
+	return status(h.ddl.do(ctx, locks, repeatable, func(ctx context.Context) error {
+		db, err := h.meta.database(req.GetDbName())
+		if err != nil {
+			return err
+		}
+		a := h.meta.alias(db, req.GetAlias())
+		if a == nil {
+			return nil
+		}
+		ts, err := h.timestamps.Alloc(ctx, 1)
+		if err != nil {
+			return err
+		}
+		change := change{
+			kind: commonpb.MsgType_DropAlias, ts: ts, database: db.Info.GetName(), name: req.GetAlias(),
+			collection: h.meta.view.Collection(a.Info.GetCollectionId()),
+		}
+		if err := h.effects.before(ctx, change); err != nil {
+			return err
+		}
+		if err := h.writer.DropAlias(ctx, db.Info.GetId(), req.GetAlias()); err != nil {
+			return err
+		}
+		h.effects.after(ctx, change)
+		return nil
+	}))
+}
+
+// DescribeAlias tells which collection an alias stands for.
+func (h *aliasHandlers) DescribeAlias(_ context.Context, req *milvuspb.DescribeAliasRequest) (*milvuspb.DescribeAliasResponse, error) {
+	if req.GetAlias() == "" {
+		return nil, errs.ParameterMissing.With("no input alias", errs.F("missing_param", "alias"))
+	}
+	db, err := h.meta.database(req.GetDbName())
+	if err != nil {
+		return nil, err
+	}
+	a := h.meta.alias(db, req.GetAlias())
+	if a == nil {
+		return nil, aliasNotFound(db, req.GetAlias())
+	}
+	c := h.meta.view.Collection(a.Info.GetCollectionId())
+	if c == nil {
+		return nil, errs.AliasDangling.With("", errs.F("collectionID", a.Info.GetCollectionId()))
+	}
+	if !c.Created() {
+		return nil, aliasNotFound(db, req.GetAlias())
+	}
+	return &milvuspb.DescribeAliasResponse{
+		Status: errs.Success(), DbName: req.GetDbName(), Alias: req.GetAlias(), Collection: c.Name(),
+	}, nil
+}
+
+// ListAliases lists the aliases of a collection, by its real name, or of a whole database if none is named.
+func (h *aliasHandlers) ListAliases(_ context.Context, req *milvuspb.ListAliasesRequest) (*milvuspb.ListAliasesResponse, error) {
+	db, err := h.meta.database(req.GetDbName())
+	if err != nil {
+		return nil, err
+	}
+	resp := &milvuspb.ListAliasesResponse{Status: errs.Success(), DbName: req.GetDbName(), CollectionName: req.GetCollectionName()}
+	if req.GetCollectionName() == "" {
+		h.meta.view.Read(func(r catalog.Reader) { resp.Aliases = namesOf(r.Aliases(db.Info.GetId())) })
+		return resp, nil
+	}
+	c, err := h.meta.byRealName(db, req.GetCollectionName())
+	if err != nil {
+		return nil, err
+	}
+	h.meta.view.Read(func(r catalog.Reader) { resp.Aliases = namesOf(r.AliasesOf(c.ID())) })
+	return resp, nil
+}
+
+func aliasNotFound(db *model.Database, alias string) error {
+	return errs.AliasNotFound.With("", errs.F("database", db.Info.GetName()), errs.F("alias", alias))
+}
+
+// nameOf is the name of the collection that an alias stands for, for messages.
+func (h *aliasHandlers) nameOf(a *model.Alias) string {
+	if c := h.meta.view.Collection(a.Info.GetCollectionId()); c != nil {
+		return c.Name()
+	}
+	return fmt.Sprintf("id %d", a.Info.GetCollectionId())
+}

@@ -1,0 +1,18 @@
+// Package rootcoord is RootCoord: databases, collections, partitions, aliases, timestamps and ids of a cluster.
+//
+// [RootCoord] is the role. Its tables follow etcd in standby and while active; [RootCoord.Activate] builds from them, in
+// a few round trips, the [Core] that answers one term's calls. Reads come from the tables and take no locks. A DDL takes
+// locks on the names it is about, decides, and commits one transaction through the term; it is answered when the tables
+// show it.
+//
+// What it promises: a DDL that was answered is in etcd, written by the term that answered it; one that was not is done
+// whole or not at all after the next activation; two on one name are done one after the other; no number of them at once
+// exceeds a limit.
+//
+// What it does not do yet. DDL has no effects outside the metadata: no messages on DML channels, no calls to DataCoord
+// and QueryCoord, no expiry of proxies' caches, and so collections have no start positions. All of that comes behind one
+// seam, effects.go. Lists are not filtered by the caller's grants: there are no users yet. Time travel reaches as far as
+// hiding what is younger than the asked timestamp. It never looks at who calls: that is package rpc.
+//
+// DESIGN.md tells how the locks work and why a crash leaves nothing half done.
+package rootcoord

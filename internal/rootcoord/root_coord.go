@@ -1,0 +1,176 @@
+package rootcoord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/milvus-coord/milvus/internal/catalog"
+	"github.com/milvus-coord/milvus/internal/coord"
+	"github.com/milvus-coord/milvus/internal/metatable"
+	"github.com/milvus-coord/milvus/internal/sessionutil"
+	"github.com/milvus-coord/milvus/internal/tso"
+)
+
+// Name is the role's name in sessions, logs and metrics.
+const Name = "rootcoord"
+
+// Config is what RootCoord needs to know.
+type Config struct {
+	MetaRoot string // <etcd.rootPath>/<etcd.metaSubPath>
+	KvRoot   string // <etcd.rootPath>/<etcd.kvSubPath>
+	Cluster  string // the prefix of channel names
+	Standby  bool   // active-standby is on: a term begins with the end of a standby
+	Limits   Limits
+}
+
+// Limits are what RootCoord allows, and the names it gives.
+type Limits struct {
+	MaxDatabaseNum        int // with the default one
+	MaxCollectionNum      int
+	MaxCollectionNumPerDB int // unless a database's property says otherwise
+	MaxPartitionNum       int // of one collection
+	MaxGeneralCapacity    int64
+	DmlChannelNum         int
+	MaxShardNum           int
+	DefaultPartitionName  string
+	DefaultDBProperties   map[string]string // of the default database, when it is made
+}
+
+// Deps are the parts that RootCoord is given.
+type Deps struct {
+	Client *clientv3.Client
+	Logger *zap.Logger
+}
+
+// RootCoord is the role: tables that follow etcd for as long as the process lives, and a Core for each term.
+type RootCoord struct {
+	cfg      Config
+	client   *clientv3.Client
+	logger   *zap.Logger
+	keys     catalog.Keys
+	view     *catalog.View
+	follower *metatable.Follower
+}
+
+// New makes the role. It does no I/O.
+func New(cfg Config, deps Deps) (*RootCoord, error) {
+	if cfg.MetaRoot == "" || cfg.KvRoot == "" || cfg.Cluster == "" || deps.Client == nil || deps.Logger == nil {
+		return nil, errors.New("rootcoord: MetaRoot, KvRoot, Cluster, Client and Logger are required")
+	}
+	if l := cfg.Limits; l.DefaultPartitionName == "" || l.DmlChannelNum < 1 || l.MaxShardNum < 1 {
+		return nil, errors.New("rootcoord: a name of the default partition, channels and shards are required")
+	}
+	keys := catalog.Keys{MetaRoot: cfg.MetaRoot}
+	view := catalog.NewView(keys)
+	follower := metatable.New(metatable.Config{
+		Name: Name, Client: deps.Client, Prefixes: []string{keys.Prefix()}, State: view, Logger: deps.Logger,
+	})
+	return &RootCoord{cfg: cfg, client: deps.Client, logger: deps.Logger, keys: keys, view: view, follower: follower}, nil
+}
+
+// Name is the role's name.
+func (r *RootCoord) Name() string { return Name }
+
+// Follow keeps the tables up to date, in standby and while active, until ctx ends.
+func (r *RootCoord) Follow(ctx context.Context) error { return r.follower.Run(ctx) }
+
+// Activate builds what serves one term: the tables have reached the revision at which the term began, timestamps and ids
+// continue above what earlier terms may have given out, the default database exists. What an earlier term left half done
+// is cleared away by the instance's Run; it is invisible, and nobody waits for it.
+func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord.Instance, error) {
+	if r.cfg.Standby {
+		r.logger.Info("rootcoord switch from standby to active, activating")
+	}
+	timestamps, err := tso.NewTimestamps(r.allocator(term, "gid/timestamp"))
+	if err != nil {
+		return coord.Instance{}, err
+	}
+	ids, err := tso.NewIDs(r.allocator(term, "gid/idTimestamp"))
+	if err != nil {
+		return coord.Instance{}, err
+	}
+	var steps steps
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(steps.time("tables", func() error { return r.follower.Barrier(groupCtx, term.Number()) }))
+	group.Go(steps.time("timestamps", func() error { return timestamps.Start(groupCtx) }))
+	group.Go(steps.time("ids", func() error { return ids.Start(groupCtx) }))
+	if err := group.Wait(); err != nil {
+		return coord.Instance{}, err
+	}
+	r.reportDamage()
+	p := &parts{
+		limits: r.cfg.Limits, meta: meta{r.view}, writer: catalog.NewWriter(r.keys, r.view, r.follower, term),
+		timestamps: timestamps, ids: ids, effects: noEffects{}, logger: r.logger,
+	}
+	if err := steps.time("database", func() error { return r.ensureDefaultDatabase(ctx, p.writer) })(); err != nil {
+		return coord.Instance{}, err
+	}
+	var left leftovers
+	_ = steps.time("counts", func() error { left = r.take(p); return nil })()
+	p.ddl = newDDL(term, r.logger)
+	r.logger.Info("RootCoord Register Finished")
+	return coord.Instance{
+		Server:  newCore(p),
+		Run:     func(ctx context.Context) error { return run(ctx, p, left, timestamps.Run, ids.Run) },
+		Started: func() { logStarted(r.logger) },
+		Steps:   steps.list(),
+	}, nil
+}
+
+func (r *RootCoord) allocator(term *sessionutil.Term, key string) tso.Config {
+	return tso.Config{Client: r.client, Term: term, Key: path.Join(r.cfg.KvRoot, key), Logger: r.logger}
+}
+
+func (r *RootCoord) ensureDefaultDatabase(ctx context.Context, writer *catalog.Writer) error {
+	var properties []*commonpb.KeyValuePair
+	for _, key := range slices.Sorted(maps.Keys(r.cfg.Limits.DefaultDBProperties)) {
+		properties = append(properties, &commonpb.KeyValuePair{Key: key, Value: r.cfg.Limits.DefaultDBProperties[key]})
+	}
+	created := uint64(time.Now().UnixNano()) //nolint:gosec // after 1970
+	if err := writer.EnsureDefaultDatabase(ctx, defaultDatabase, created, properties); err != nil {
+		return fmt.Errorf("create the default database: %w", err)
+	}
+	return nil
+}
+
+// reportDamage names the records that do not decode. Their objects answer errors; everything else is served.
+func (r *RootCoord) reportDamage() {
+	const most = 10
+	var sick []metatable.Quarantined
+	r.view.Read(func(rd catalog.Reader) { sick = rd.Quarantined() })
+	for i, q := range sick {
+		if i == most {
+			r.logger.Warn("more records of the metadata do not decode", zap.Int("more", len(sick)-most))
+			return
+		}
+		r.logger.Warn("a record of the metadata does not decode, its object is not served", zap.Error(q))
+	}
+}
+
+// run is a term's work in the background. It returns when ctx ends and nothing writes any more.
+func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range work {
+		group.Go(func() error { return w(ctx) })
+	}
+	group.Go(func() error { left.clear(ctx, p); return nil })
+	group.Go(func() error {
+		<-ctx.Done()
+		if p.ddl.close() {
+			p.writer.Close()
+		}
+		return nil
+	})
+	err := group.Wait()
+	return err
+}
