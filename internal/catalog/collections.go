@@ -53,7 +53,7 @@ func (w *Writer) createInSteps(ctx context.Context, c *model.Collection, key str
 		return err
 	}
 	var last batch
-	last.guard(key, w.view.Collection(c.ID()).ModRevision)
+	last.guard(key, w.revisionOf(c.ID()))
 	last.put(key, created)
 	return w.commitBatch(ctx, last)
 }
@@ -68,7 +68,7 @@ func (w *Writer) inParts(ctx context.Context, id int64, key string, value []byte
 			n++
 		}
 		var b batch
-		b.guard(key, w.view.Collection(id).ModRevision)
+		b.guard(key, w.revisionOf(id))
 		b.put(key, value)
 		b.ops = append(b.ops, ops[:n]...)
 		if err := w.commitBatch(ctx, b); err != nil {
@@ -94,7 +94,7 @@ func (w *Writer) AlterCollection(ctx context.Context, info *etcdpb.CollectionInf
 	}
 	var b batch
 	key := w.keys.collection(c.DBID(), c.ID())
-	b.guard(key, w.view.Collection(info.GetID()).ModRevision)
+	b.guard(key, w.revisionOf(info.GetID()))
 	b.put(key, value)
 	b.forget(w.keys, key)
 	return w.commitBatch(ctx, b)
@@ -240,6 +240,14 @@ func (w *Writer) modernize(ctx context.Context, c *model.Collection) error {
 	b.put(to, value)
 	b.ops = append(b.ops, children...)
 	return w.commitBatch(ctx, b)
+}
+
+// revisionOf is the revision of a collection's record as the view has it; a guard with 0 fails where it should be there.
+func (w *Writer) revisionOf(id int64) int64 {
+	if c := w.view.Collection(id); c != nil {
+		return c.ModRevision
+	}
+	return 0
 }
 
 func (w *Writer) graveOf(key string) (revision int64) {

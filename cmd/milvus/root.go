@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/milvus-coord/milvus/internal/components"
+	"github.com/milvus-coord/milvus/internal/config"
+)
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "milvus",
+		Short: "The coordinators of a Milvus cluster, highly available",
+		Long: "milvus runs the coordinators of a Milvus cluster (rootcoord, datacoord, querycoord), each alone or in\n" +
+			"active-standby pairs on etcd.",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				_ = cmd.Usage()
+				return usageError{errors.New("a command is missing")}
+			}
+			return usagef("unknown command %q", args[0])
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRun(), newStop(), newConfig(), newVersion(), newReady())
+	return root
+}
+
+// oneRole is the argument check of commands about a role.
+func oneRole(_ *cobra.Command, args []string) error {
+	roles := strings.Join(components.Roles(), ", ")
+	switch {
+	case len(args) == 0:
+		return usagef("a role is missing: one of %s", roles)
+	case len(args) > 1:
+		return usagef("one role at a time, not %d: one of %s", len(args), roles)
+	case slices.Contains(components.Roles(), args[0]):
+		return nil
+	}
+	switch args[0] {
+	case "proxy", "querynode", "datanode", "indexnode", "streamingnode":
+		return usagef("%s is not part of this binary, which runs coordinators (%s); use Milvus' own, it works with these", args[0], roles)
+	case "indexcoord":
+		return usagef("indexcoord is part of datacoord since Milvus 2.3: run datacoord")
+	case "mixture", "mixcoord", "standalone", "embedded":
+		return usagef("%s is not available yet: run %s as processes of their own", args[0], roles)
+	}
+	return usagef("unknown role %q: one of %s", args[0], roles)
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArguments,
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintf(cmd.OutOrStdout(), "milvus-coordinators %s (commit %s, built %s, %s), protocol of Milvus %s\n",
+				version, commit, built, runtime.Version(), components.MilvusVersion)
+		},
+	}
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+func newConfig() *cobra.Command {
+	var check bool
+	c := &cobra.Command{
+		Use: "config", Short: "Print the effective configuration and where each value comes from", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, report, err := loadConfig()
+			if err != nil {
+				return err
+			}
+			if check {
+				fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid")
+				return nil
+			}
+			return report.Print(cmd.OutOrStdout())
+		},
+	}
+	c.Flags().BoolVar(&check, "check", false, "validate and exit")
+	return c
+}
+
+// loadConfig reads the configuration and prints its warnings.
+func loadConfig() (*config.Config, *config.Report, error) {
+	cfg, report, err := config.Load(config.Source{Environ: os.Environ()})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range report.Warnings {
+		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
+	}
+	return cfg, report, nil
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/milvus-coord/milvus/internal/components"
+	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/log"
+	"github.com/milvus-coord/milvus/internal/pidfile"
+)
+
+func newRun() *cobra.Command {
+	var alias string
+	c := &cobra.Command{
+		Use: "run ROLE", Short: "Run a coordinator until it is told to stop", Args: oneRole,
+		Long: "run runs rootcoord, datacoord or querycoord in the foreground.\n\n" +
+			"It is configured by milvus.yaml in $MILVUSCONF or ./configs, and by the environment; see 'milvus config'.\n" +
+			"SIGTERM and SIGINT stop it in order: calls under way are answered and the role is handed to a standby.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, report, err := loadConfig()
+			if err != nil {
+				return err
+			}
+			logging, err := log.New(logConfig(cfg, args[0]))
+			if err != nil {
+				return err
+			}
+			defer logging.Close() //nolint:errcheck // nothing is left to say
+			banner(os.Stderr)
+			pid, err := pidfile.Acquire(pidfile.Dirs(), args[0], alias)
+			if err != nil {
+				return err
+			}
+			defer pid.Release() //nolint:errcheck // a leftover is harmless: it is not locked
+			fmt.Fprintf(os.Stderr, "open pid file: %s\nlock pid file: %s\n", pid.Path(), pid.Path())
+			return components.Run(cmd.Context(), args[0], cfg, report, logging, components.Build{
+				Version: version, Milvus: components.MilvusVersion, Commit: commit, Time: built,
+			})
+		},
+	}
+	c.Flags().StringVar(&alias, "alias", "", "name of this process among those of its role on this machine, for its pid file")
+	return c
+}
+
+func logConfig(cfg *config.Config, role string) log.Config {
+	return log.Config{
+		Level: cfg.Log.Level, Format: cfg.Log.Format, Stdout: cfg.Log.Stdout,
+		File: log.FileConfig{
+			RootPath: cfg.Log.File.RootPath, Name: log.FileName(role), MaxSizeMB: cfg.Log.File.MaxSizeMB,
+			MaxAgeDays: cfg.Log.File.MaxAgeDays, MaxBackups: cfg.Log.File.MaxBackups,
+		},
+	}
+}
+
+func banner(w io.Writer) {
+	fmt.Fprintf(w, `
+   __  __ _ _
+  |  \/  (_) |_ ___  _ ___
+  | |\/| | | \ V / || (_-<
+  |_|  |_|_|_|\_/ \_,_/__/   coordinators
+
+Welcome to use Milvus!
+Version:   %s
+Built:     %s
+GitCommit: %s
+GoVersion: %s
+
+`, version, built, commit, runtime.Version())
+}

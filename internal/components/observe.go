@@ -1,0 +1,25 @@
+package components
+
+import (
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"github.com/milvus-coord/milvus/internal/coord"
+	"github.com/milvus-coord/milvus/internal/metrics"
+)
+
+// observer puts what a coordinator measures into the process' series.
+type observer struct {
+	metrics *metrics.Metrics
+	nodeID  int64
+}
+
+func (o observer) StateChanged(role string, state commonpb.StateCode, term int64) {
+	o.metrics.StateChanged(role, state, term)
+	o.metrics.NodeActive(role, o.nodeID, state == commonpb.StateCode_Healthy)
+}
+
+func (o observer) TookOver(role, cause string, steps []coord.Step) {
+	for _, s := range steps {
+		o.metrics.TakeoverStep(role, cause, s.Name, s.Took)
+	}
+}
