@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -176,7 +175,8 @@ func (m *method) panicked(b *border, trace *zap.Logger, p any) proto.Message {
 	if trace != nil {
 		logger = trace
 	}
-	logger.Error("a call panicked", zap.String("method", m.name), zap.Any("panic", p), zap.ByteString("goroutine", debug.Stack()))
+	// The logger adds the stack, which at this point still has the frames of what panicked.
+	logger.Error("a call panicked", zap.String("method", m.name), zap.Any("panic", p))
 	return m.response.with(errs.ToStatus(errs.Internal.Withf("%s panicked: %v", m.name, p)))
 }
 
