@@ -27,6 +27,9 @@ import (
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
+// MilvusVersion is the release whose protocol and layout the coordinators speak; sessions carry it.
+const MilvusVersion = "2.5.6"
+
 // Build is what a binary says about itself.
 type Build struct {
 	Version string // of this product
@@ -60,7 +63,7 @@ type role struct {
 	settings   func(*config.Config) *config.Coord
 	companions []string
 	services   func(*rpc.Component) []rpc.Service
-	construct  func(p process, serverID int64) (tables, error)
+	construct  func(p process) (tables, error)
 	started    func(*zap.Logger) // logs the documented last line of a start
 }
 
@@ -68,7 +71,7 @@ type role struct {
 func Roles() []string { return []string{rpc.RootCoord, rpc.DataCoord, rpc.QueryCoord} }
 
 func lookup(name string) (role, error) {
-	for _, r := range []role{rootCoord, dataCoord, queryCoord} {
+	for _, r := range []role{rootCoord()} {
 		if r.name == name {
 			return r, nil
 		}
@@ -228,7 +231,7 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 	if err != nil {
 		return err
 	}
-	tables, err := m.construct(m.process, id)
+	tables, err := m.construct(m.process)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,3 @@
 //
 // It is the only package besides cmd that knows the configuration; everything below receives its own few values.
 package components
-
-// MilvusVersion is the release whose protocol and layout the coordinators speak; sessions carry it.
-const MilvusVersion = "2.5.6"

@@ -174,3 +174,6 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 	err := group.Wait()
 	return err
 }
+
+// Loaded is closed when the tables hold a first snapshot.
+func (r *RootCoord) Loaded() <-chan struct{} { return r.follower.Loaded() }
