@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -211,7 +210,7 @@ func TestOldLayoutsAreReadAndMoved(t *testing.T) {
 	require.NoError(t, s.writer.DropCollection(ctx, 44))
 	require.Nil(t, s.byName("old"))
 	scrolls := s.byName("scrolls")
-	require.False(t, scrolls.Legacy)
+	require.Equal(t, keys.collection(1, 45), scrolls.Key)
 	require.Len(t, scrolls.Partitions, 3)
 	require.Len(t, scrolls.Fields, 3)
 	require.Equal(t, []string{
@@ -410,35 +409,4 @@ func FuzzParseAndAccept(f *testing.F) {
 			}
 		})
 	})
-}
-
-// What a collection of ten fields costs in memory.
-func BenchmarkCollectionInMemory(b *testing.B) {
-	const n = 10000
-	var records []metatable.KV
-	for i := range n {
-		c := newCollection(int64(450000000000000000+i), fmt.Sprintf("collection_%d", i), 8, 1)
-		info, err := record(c.Info)
-		require.NoError(b, err)
-		records = append(records, metatable.KV{Key: keys.collection(1, c.ID()), Value: info, ModRevision: 1})
-		for _, f := range c.Fields {
-			value, err := proto.Marshal(f)
-			require.NoError(b, err)
-			records = append(records, metatable.KV{Key: keys.child("fields", c.ID(), f.GetFieldID()), Value: value})
-		}
-		value, err := proto.Marshal(c.Partitions[0].Info)
-		require.NoError(b, err)
-		records = append(records, metatable.KV{Key: keys.child("partitions", c.ID(), c.Partitions[0].ID()), Value: value})
-	}
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		v := NewView(keys)
-		v.Load(1, slices.Values(records))()
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/collection")
-		runtime.KeepAlive(v)
-	}
 }

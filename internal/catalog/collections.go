@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/proto"
@@ -15,7 +15,8 @@ import (
 )
 
 // CreateCollection writes a collection that is Created in its Info, with its partitions, fields and functions. Where one
-// transaction cannot hold it, the first hides it behind the state Creating and the last, a single record, shows it.
+// transaction cannot hold it, the first hides it behind the state Creating and the last, a single record, shows it. After
+// an error a hidden part may be left; DropCollection or the next term's Recover removes it.
 func (w *Writer) CreateCollection(ctx context.Context, c *model.Collection) error {
 	info, err := record(c.Info)
 	if err != nil {
@@ -26,173 +27,152 @@ func (w *Writer) CreateCollection(ctx context.Context, c *model.Collection) erro
 	if err != nil {
 		return err
 	}
-	if len(children) < maxOps && bytesOf(children) < maxBytes/2 {
-		var b batch
-		b.guard(key, 0)
-		b.put(key, info)
-		b.ops = append(b.ops, children...)
-		return w.commitBatch(ctx, b)
-	}
-	return w.createInSteps(ctx, c, key, info, children)
-}
-
-func (w *Writer) createInSteps(ctx context.Context, c *model.Collection, key string, created []byte, children []clientv3.Op) error {
-	hidden := cloneInfo(c.Info)
-	hidden.State = etcdpb.CollectionState_CollectionCreating
-	value, err := record(hidden)
-	if err != nil {
-		return err
-	}
-	var b batch
-	b.guard(key, 0)
-	b.put(key, value)
-	if err := w.commitBatch(ctx, b); err != nil {
-		return err
-	}
-	if err := w.inParts(ctx, c.ID(), key, value, children); err != nil {
-		return err
-	}
-	var last batch
-	last.guard(key, w.revisionOf(c.ID()))
-	last.put(key, created)
-	return w.commitBatch(ctx, last)
-}
-
-// inParts applies operations in several transactions. Each also writes the collection's record again as it is: that is
-// the guarded key by which a resent transaction is recognised.
-func (w *Writer) inParts(ctx context.Context, id int64, key string, value []byte, ops []clientv3.Op) error {
-	for len(ops) > 0 {
-		n, bytes := 0, 0
-		for n < len(ops) && n < maxOps-1 && bytes < maxBytes/2 {
-			bytes += len(ops[n].ValueBytes())
-			n++
-		}
-		var b batch
-		b.guard(key, w.revisionOf(id))
-		b.put(key, value)
-		b.ops = append(b.ops, ops[:n]...)
-		if err := w.commitBatch(ctx, b); err != nil {
+	if !fits(children) {
+		hidden := cloneInfo(c.Info)
+		hidden.State = etcdpb.CollectionState_CollectionCreating
+		value, err := record(hidden)
+		if err != nil {
 			return err
 		}
-		ops = ops[n:]
+		for len(children) > 0 {
+			if children, err = w.putPart(ctx, key, value, children); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	b := w.begin()
+	b.write(key, info)
+	b.ops = append(b.ops, children...)
+	return w.commit(ctx, b)
+}
+
+// fits tells whether a record and these operations fit into one transaction.
+func fits(ops []clientv3.Op) bool {
+	n := 0
+	for _, op := range ops {
+		n += len(op.ValueBytes())
+	}
+	return len(ops) <= maxOps-reservedOps && n < maxBytes/2
+}
+
+// reservedOps are those for a collection's own record, moved from one place to another.
+const reservedOps = 8
+
+// putPart writes as many operations as fit and returns the rest. It also writes the record at key: that is the guarded
+// key by which a transaction that was sent twice is recognised.
+func (w *Writer) putPart(ctx context.Context, key string, value []byte, ops []clientv3.Op) ([]clientv3.Op, error) {
+	n := min(len(ops), maxOps-reservedOps)
+	for n > 1 && !fits(ops[:n]) {
+		n /= 2
+	}
+	b := w.begin()
+	b.write(key, value)
+	b.ops = append(b.ops, ops[:n]...)
+	return ops[n:], w.commit(ctx, b)
 }
 
 // AlterCollection replaces a collection's record; id, database and state stay.
 func (w *Writer) AlterCollection(ctx context.Context, info *etcdpb.CollectionInfo) error {
-	c := w.view.Collection(info.GetID())
-	if c == nil {
-		return fmt.Errorf("catalog: collection %d is not there", info.GetID())
-	}
-	if err := w.modernize(ctx, c); err != nil {
+	c, err := w.modern(ctx, info.GetID())
+	if err != nil {
 		return err
 	}
 	value, err := record(info)
 	if err != nil {
 		return err
 	}
-	var b batch
-	key := w.keys.collection(c.DBID(), c.ID())
-	b.guard(key, w.revisionOf(info.GetID()))
-	b.put(key, value)
-	b.forget(w.keys, key)
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.replace(c.Key, value)
+	return w.commit(ctx, b)
 }
 
 // RenameCollection gives a collection another name, and another database if dbID is not its own.
 func (w *Writer) RenameCollection(ctx context.Context, id, dbID int64, dbName, name string) error {
-	c := w.view.Collection(id)
-	if c == nil {
-		return fmt.Errorf("catalog: collection %d is not there", id)
-	}
-	if err := w.modernize(ctx, c); err != nil {
+	c, err := w.modern(ctx, id)
+	if err != nil {
 		return err
 	}
-	c = w.view.Collection(id)
 	info := cloneInfo(c.Info)
+	if info.Schema == nil {
+		info.Schema = &schemapb.CollectionSchema{}
+	}
 	info.DbId, info.Schema.Name, info.Schema.DbName = dbID, name, dbName
 	value, err := record(info)
 	if err != nil {
 		return err
 	}
-	from, to := w.keys.collection(c.DBID(), id), w.keys.collection(dbID, id)
-	var b batch
-	b.guard(from, c.ModRevision)
-	if from != to {
-		b.guard(to, w.graveOf(to))
-		b.remove(w.keys, from)
+	b := w.begin()
+	to := w.keys.collection(dbID, id)
+	if to != c.Key {
+		b.remove(c.Key)
 	}
-	b.put(to, value)
-	b.forget(w.keys, to)
-	return w.commitBatch(ctx, b)
+	b.replace(to, value)
+	return w.commit(ctx, b)
 }
 
-// DropCollection removes a collection in whatever state, with its aliases and all that belongs to it.
+// aliasesAtOnce are dropped in one transaction: two operations each, and those of the collection.
+const aliasesAtOnce = 40
+
+// DropCollection removes a collection in whatever state, with its aliases and all that belongs to it. It is no error if
+// there is none, and one if it is damaged: what cannot be read is not deleted.
 func (w *Writer) DropCollection(ctx context.Context, id int64) error {
 	c := w.view.Collection(id)
 	if c == nil {
 		return nil
 	}
-	var aliases []*model.Alias
-	w.view.Read(func(r Reader) { aliases = r.AliasesOf(id) })
-	const aliasesAtOnce = 40 // two operations each, and the collection's own
+	if c.Damage != nil {
+		return fmt.Errorf("drop collection %d: %w", id, c.Damage)
+	}
+	var own, aliases []string
+	w.view.Read(func(r Reader) {
+		own = r.keysOf(c)
+		for _, a := range r.AliasesOf(id) {
+			aliases = append(aliases, r.keysOfAlias(a)...)
+		}
+	})
 	if len(aliases) > aliasesAtOnce {
 		if err := w.setState(ctx, c, etcdpb.CollectionState_CollectionDropping); err != nil {
 			return err
 		}
-		for ; len(aliases) > aliasesAtOnce; aliases = aliases[aliasesAtOnce:] {
-			var b batch
-			for _, a := range aliases[:aliasesAtOnce] {
-				w.removeAlias(&b, a)
-			}
-			if err := w.commitBatch(ctx, b); err != nil {
-				return err
-			}
+	}
+	for ; len(aliases) > aliasesAtOnce; aliases = aliases[aliasesAtOnce:] {
+		b := w.begin()
+		for _, key := range aliases[:aliasesAtOnce] {
+			b.remove(key)
 		}
-		c = w.view.Collection(id)
+		if err := w.commit(ctx, b); err != nil {
+			return err
+		}
 	}
-	var b batch
-	key := w.keys.collection(c.DBID(), id)
-	if c.Legacy {
-		key = w.keys.legacyCollection(id)
+	b := w.begin()
+	for _, key := range append(own, aliases...) {
+		b.remove(key)
 	}
-	b.guard(key, c.ModRevision)
-	b.remove(w.keys, key)
-	for _, kind := range []string{"partitions", "fields", "functions"} {
-		b.removeAll(w.keys, w.keys.children(kind, id))
+	for _, kind := range []string{partitions, fields, functions} {
+		b.removeAll(w.keys.children(kind, id))
 	}
-	for _, a := range aliases {
-		w.removeAlias(&b, a)
-	}
-	return w.commitBatch(ctx, b)
+	return w.commit(ctx, b)
 }
 
 func (w *Writer) setState(ctx context.Context, c *model.Collection, state etcdpb.CollectionState) error {
 	info := cloneInfo(c.Info)
 	info.State = state
-	value, err := proto.Marshal(info)
-	if err != nil {
-		return fmt.Errorf("encode collection %d: %w", c.ID(), err)
-	}
-	key := w.keys.collection(c.DBID(), c.ID())
-	if c.Legacy {
-		key = w.keys.legacyCollection(c.ID())
-	}
-	var b batch
-	b.guard(key, c.ModRevision)
-	b.put(key, value)
-	b.forget(w.keys, key)
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.replaceMessage(c.Key, info) // as it is otherwise, old layouts included
+	return w.commit(ctx, b)
 }
 
 // Recover undoes and finishes what an earlier term left half done: collections that are Creating or Dropping, and
-// partitions likewise. It goes on after an error and returns all of them.
+// partitions likewise. It goes on after an error and returns all of them. Records that hang on no collection are left
+// alone, and so is what is damaged.
 func (w *Writer) Recover(ctx context.Context) error {
-	var halves []*model.Collection
-	w.view.Read(func(r Reader) { halves = slices.Collect(r.AllCollections()) })
+	var all []*model.Collection
+	w.view.Read(func(r Reader) { all = slices.Collect(r.AllCollections()) })
 	var failed []error
-	for _, c := range halves {
+	for _, c := range all {
+		if c.Damage != nil {
+			continue
+		}
 		if !c.Created() {
 			if err := w.DropCollection(ctx, c.ID()); err != nil {
 				failed = append(failed, fmt.Errorf("collection %d, left %s: %w", c.ID(), c.Info.GetState(), err))
@@ -211,79 +191,89 @@ func (w *Writer) Recover(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// modernize moves a collection that is stored in an old layout to the present one, before its first change.
+// modern returns a collection as it is stored in the present layout, having moved it there first if need be.
+func (w *Writer) modern(ctx context.Context, id int64) (*model.Collection, error) {
+	c := w.view.Collection(id)
+	switch {
+	case c == nil:
+		return nil, fmt.Errorf("catalog: collection %d is not there", id)
+	case c.Damage != nil:
+		return nil, fmt.Errorf("change collection %d: %w", id, c.Damage)
+	case c.Key == w.keys.collection(c.DBID(), id) && !inline(c.Info):
+		return c, nil
+	}
+	if err := w.modernize(ctx, c); err != nil {
+		return nil, fmt.Errorf("move collection %d to the present layout: %w", id, err)
+	}
+	if c = w.view.Collection(id); c == nil {
+		return nil, fmt.Errorf("catalog: collection %d is not there", id)
+	}
+	return c, nil
+}
+
+// modernize writes the records of a collection of an old layout anew. Those of its parts do not count before its own is
+// replaced, so they may come first.
 func (w *Writer) modernize(ctx context.Context, c *model.Collection) error {
-	if !c.Legacy {
-		return nil
-	}
-	if c.Damage != nil {
-		return fmt.Errorf("move collection %d to the present layout: %w", c.ID(), c.Damage)
-	}
 	info := cloneInfo(c.Info)
 	info.DbId = c.DBID()
 	value, err := record(info)
 	if err != nil {
 		return err
 	}
-	children, err := w.putChildren(c)
-	if err != nil {
-		return err
+	var children []clientv3.Op
+	if inline(c.Info) {
+		if children, err = w.putChildren(c); err != nil {
+			return err
+		}
+		asItIs, err := encode(c.Key, c.Info)
+		if err != nil {
+			return err
+		}
+		for !fits(children) {
+			if children, err = w.putPart(ctx, c.Key, asItIs, children); err != nil {
+				return err
+			}
+		}
 	}
-	if len(children) > maxOps-4 {
-		return fmt.Errorf("collection %d is of an old layout and too large to be moved to the present one at once", c.ID())
+	var own []string
+	w.view.Read(func(r Reader) { own = r.keysOf(c) })
+	to := w.keys.collection(c.DBID(), c.ID())
+	b := w.begin()
+	for _, key := range own {
+		if key != to {
+			b.remove(key)
+		}
 	}
-	from, to := w.keys.legacyCollection(c.ID()), w.keys.collection(c.DBID(), c.ID())
-	var b batch
-	b.guard(from, c.ModRevision)
-	b.guard(to, w.graveOf(to))
-	b.remove(w.keys, from)
-	b.put(to, value)
+	b.replace(to, value)
 	b.ops = append(b.ops, children...)
-	return w.commitBatch(ctx, b)
-}
-
-// revisionOf is the revision of a collection's record as the view has it; a guard with 0 fails where it should be there.
-func (w *Writer) revisionOf(id int64) int64 {
-	if c := w.view.Collection(id); c != nil {
-		return c.ModRevision
-	}
-	return 0
-}
-
-func (w *Writer) graveOf(key string) (revision int64) {
-	w.view.Read(func(r Reader) { revision = r.grave(key) })
-	return revision
+	return w.commit(ctx, b)
 }
 
 // putChildren are the operations that write a collection's partitions, fields and functions.
 func (w *Writer) putChildren(c *model.Collection) ([]clientv3.Op, error) {
-	records := map[string]proto.Message{}
+	ops := make([]clientv3.Op, 0, len(c.Partitions)+len(c.Fields)+len(c.Functions))
+	put := func(kind string, id int64, m proto.Message) error {
+		key := w.keys.child(kind, c.ID(), id)
+		value, err := encode(key, m)
+		ops = append(ops, clientv3.OpPut(key, string(value)))
+		return err
+	}
 	for _, p := range c.Partitions {
-		records[w.keys.child("partitions", c.ID(), p.ID())] = p.Info
+		if err := put(partitions, p.ID(), p.Info); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range c.Fields {
-		records[w.keys.child("fields", c.ID(), f.GetFieldID())] = f
+		if err := put(fields, f.GetFieldID(), f); err != nil {
+			return nil, err
+		}
 	}
 	for _, f := range c.Functions {
-		records[w.keys.child("functions", c.ID(), f.GetId())] = f
-	}
-	ops := make([]clientv3.Op, 0, len(records))
-	for _, key := range slices.Sorted(maps.Keys(records)) {
-		value, err := proto.Marshal(records[key])
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", key, err)
+		if err := put(functions, f.GetId(), f); err != nil {
+			return nil, err
 		}
-		ops = append(ops, clientv3.OpPut(key, string(value)))
 	}
 	return ops, nil
-}
-
-func bytesOf(ops []clientv3.Op) int {
-	n := 0
-	for _, op := range ops {
-		n += len(op.ValueBytes())
-	}
-	return n
 }
 
 // record encodes a collection's own record: its schema without fields, functions and properties, which have places of

@@ -1,12 +1,9 @@
 package catalog
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -124,43 +121,4 @@ func size(txn sessionutil.Txn) int {
 		n += len(op.KeyBytes()) + len(op.ValueBytes()) + len(op.RangeBytes()) + 16
 	}
 	return n
-}
-
-// batch collects the operations of one change.
-type batch struct {
-	guards []sessionutil.Guard
-	ops    []clientv3.Op
-}
-
-func (b *batch) guard(key string, revision int64) {
-	b.guards = append(b.guards, sessionutil.Guard{Key: key, ModRevision: revision})
-}
-
-func (b *batch) put(key string, value []byte) {
-	b.ops = append(b.ops, clientv3.OpPut(key, string(value)))
-}
-
-// remove deletes a key and the copies that Milvus may have stored of it.
-func (b *batch) remove(keys Keys, key string) {
-	b.ops = append(b.ops, clientv3.OpDelete(key), clientv3.OpDelete(keys.copies(key), clientv3.WithPrefix()))
-}
-
-// removeAll deletes a range that ends in a slash, and the copies of its keys.
-func (b *batch) removeAll(keys Keys, prefix string) {
-	b.ops = append(b.ops, clientv3.OpDelete(prefix, clientv3.WithPrefix()), clientv3.OpDelete(keys.copies(prefix), clientv3.WithPrefix()))
-}
-
-// forget deletes only the copies, of a key that is being put: Milvus' garbage collection would take an old tombstone
-// among them for a reason to delete the new record.
-func (b *batch) forget(keys Keys, key string) {
-	b.ops = append(b.ops, clientv3.OpDelete(keys.copies(key), clientv3.WithPrefix()))
-}
-
-// commitBatch applies one change and waits until the view shows it.
-func (w *Writer) commitBatch(ctx context.Context, b batch) error {
-	revision, err := w.committer.commit(sessionutil.Txn{Guards: b.guards, Ops: b.ops})
-	if err != nil {
-		return err
-	}
-	return w.follower.WaitFor(ctx, revision)
 }

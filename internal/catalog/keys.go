@@ -3,6 +3,8 @@ package catalog
 import (
 	"strconv"
 	"strings"
+
+	"github.com/milvus-coord/milvus/internal/model"
 )
 
 // Keys builds and takes apart the keys of one cluster.
@@ -25,7 +27,14 @@ func (k Keys) alias(dbID int64, name string) string {
 	return k.Prefix() + "database/aliases/" + text(dbID) + "/" + name
 }
 
-// children is the range of what belongs to a collection: "partitions", "fields" or "functions".
+// Kinds of what belongs to a collection, as in keys.
+const (
+	partitions = "partitions"
+	fields     = "fields"
+	functions  = "functions"
+)
+
+// children is the range of what belongs to a collection.
 func (k Keys) children(kind string, collectionID int64) string {
 	return k.Prefix() + kind + "/" + text(collectionID) + "/"
 }
@@ -46,7 +55,7 @@ func (k Keys) copies(key string) string {
 
 func text(id int64) string { return strconv.FormatInt(id, 10) }
 
-// recordKind is what a key holds.
+// recordKind is what a key holds. Of one object's kinds the newest layout comes first.
 type recordKind int
 
 const (
@@ -62,12 +71,23 @@ const (
 	ancientAliasRecord // CollectionInfo, 2.1.0 and older
 )
 
+// ofCollection tells whether the key is that of a collection's own record.
+func (k recordKey) ofCollection() bool {
+	return k.kind == collectionRecord || k.kind == legacyCollectionRecord
+}
+
+// ofChild tells whether the key is that of a part of a collection.
+func (k recordKey) ofChild() bool {
+	return k.kind == partitionRecord || k.kind == fieldRecord || k.kind == functionRecord
+}
+
 // recordKey is a key taken apart.
 type recordKey struct {
-	kind recordKind
-	db   int64  // of collections and aliases; for children, their own id
-	id   int64  // of the object; for children, of the collection
-	name string // of an alias
+	kind  recordKind
+	db    int64  // of collections and aliases
+	id    int64  // of the database or the collection
+	child int64  // of a partition, field or function of the collection
+	name  string // of an alias
 }
 
 // parse takes a key apart. Segments are compared whole: the prefix of one kind is the beginning of another's.
@@ -76,41 +96,38 @@ func (k Keys) parse(key string) recordKey {
 	if !ok {
 		return recordKey{}
 	}
-	seg := strings.Split(rest, "/")
-	switch {
+	const def = model.DefaultDatabaseID // what lies outside of any database belongs to the default one
+	var r recordKey
+	ok = false
+	switch seg := strings.Split(rest, "/"); {
 	case len(seg) == 3 && seg[0] == "database" && seg[1] == "db-info":
-		return numbered(databaseRecord, "1", seg[2])
+		r.kind, ok = databaseRecord, number(seg[2], &r.id)
 	case len(seg) == 4 && seg[0] == "database" && seg[1] == "collection-info":
-		return numbered(collectionRecord, seg[2], seg[3])
+		r.kind, ok = collectionRecord, number(seg[2], &r.db) && number(seg[3], &r.id)
 	case len(seg) == 4 && seg[0] == "database" && seg[1] == "aliases":
-		r := numbered(aliasRecord, seg[2], "0")
-		r.name = seg[3]
-		return r
+		r.kind, r.name, ok = aliasRecord, seg[3], number(seg[2], &r.db) && seg[3] != ""
 	case len(seg) == 2 && seg[0] == "collection":
-		return numbered(legacyCollectionRecord, "1", seg[1])
+		r.kind, r.db, ok = legacyCollectionRecord, def, number(seg[1], &r.id)
 	case len(seg) == 2 && seg[0] == "aliases":
-		return recordKey{kind: legacyAliasRecord, db: 1, name: seg[1]}
+		r.kind, r.db, r.name, ok = legacyAliasRecord, def, seg[1], seg[1] != ""
 	case len(seg) == 2 && seg[0] == "collection-alias":
-		return recordKey{kind: ancientAliasRecord, db: 1, name: seg[1]}
+		r.kind, r.db, r.name, ok = ancientAliasRecord, def, seg[1], seg[1] != ""
 	case len(seg) == 3 && seg[0] == "partitions":
-		return numbered(partitionRecord, seg[2], seg[1])
+		r.kind, ok = partitionRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
 	case len(seg) == 3 && seg[0] == "fields":
-		return numbered(fieldRecord, seg[2], seg[1])
+		r.kind, ok = fieldRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
 	case len(seg) == 3 && seg[0] == "functions":
-		return numbered(functionRecord, seg[2], seg[1])
+		r.kind, ok = functionRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
 	}
-	return recordKey{}
+	if !ok {
+		return recordKey{}
+	}
+	return r
 }
 
-// numbered makes a recordKey of two numbers; for children db holds the child's id.
-func numbered(kind recordKind, db, id string) recordKey {
-	d, err := strconv.ParseInt(db, 10, 64)
-	if err != nil {
-		return recordKey{}
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
-		return recordKey{}
-	}
-	return recordKey{kind: kind, db: d, id: n}
+// number reads an id as it is written in keys. Other spellings of it ("+7", "07") would be other keys of one object.
+func number(s string, into *int64) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	*into = n
+	return err == nil && n >= 0 && text(n) == s
 }

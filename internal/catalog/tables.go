@@ -2,11 +2,10 @@ package catalog
 
 import (
 	"bytes"
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 	"google.golang.org/protobuf/proto"
 
@@ -22,13 +21,14 @@ type objectName struct {
 	name string
 }
 
-// tables are the records as objects, with the indexes that lookups need. A View guards them.
+// tables are the records as objects, with the indexes that lookups need. What they hold depends only on the records that
+// are there, not on the order in which they came. A View guards them.
 type tables struct {
 	keys   Keys
 	fields *fieldPool
 
 	databases   map[int64]*model.Database
-	dbNames     map[string]int64
+	dbNames     map[string]int64                       // of two with one name, the one with the smaller id
 	collections map[int64]*model.Collection            // in whatever state, also children without a record of their own
 	created     map[int64]map[string]*model.Collection // Created ones, by database and name
 	aliases     map[objectName]*model.Alias
@@ -36,8 +36,15 @@ type tables struct {
 	sick        map[string]metatable.Quarantined
 	graves      map[string]int64 // revision of tombstones, which a new record at that key replaces
 
+	// What a newer record hides: Milvus moves records of old layouts and leaves, for a while, both.
+	spareCollections map[int64][]place[*etcdpb.CollectionInfo]
+	spareAliases     map[objectName][]place[*etcdpb.AliasInfo]
+	// inlined are the children, as records, of collections whose own record holds them, too, and is used instead.
+	inlined map[int64]*model.Collection
+
 	total    int   // Created collections
 	capacity int64 // theirs
+	twins    bool  // two Created collections had the same name, once
 
 	// touched are the collections that the revision being applied has changed so far, as copies that are not shared yet.
 	touched map[int64]*model.Collection
@@ -48,8 +55,11 @@ func newTables(keys Keys, fields *fieldPool) *tables {
 		keys: keys, fields: fields,
 		databases: map[int64]*model.Database{}, dbNames: map[string]int64{},
 		collections: map[int64]*model.Collection{}, created: map[int64]map[string]*model.Collection{},
-		aliases: map[objectName]*model.Alias{}, aliasesOf: map[int64][]*model.Alias{}, sick: map[string]metatable.Quarantined{}, graves: map[string]int64{},
-		touched: map[int64]*model.Collection{},
+		aliases: map[objectName]*model.Alias{}, aliasesOf: map[int64][]*model.Alias{},
+		sick: map[string]metatable.Quarantined{}, graves: map[string]int64{},
+		spareCollections: map[int64][]place[*etcdpb.CollectionInfo]{},
+		spareAliases:     map[objectName][]place[*etcdpb.AliasInfo]{},
+		inlined:          map[int64]*model.Collection{}, touched: map[int64]*model.Collection{},
 	}
 }
 
@@ -59,42 +69,42 @@ func (t *tables) accept(kv metatable.KV) {
 	if key.kind == other {
 		return
 	}
+	delete(t.sick, kv.Key)
 	delete(t.graves, kv.Key)
 	if !kv.Deleted && bytes.Equal(kv.Value, tombstone) {
-		t.graves[kv.Key] = kv.ModRevision
+		if !key.ofChild() { // a child's id is new when it is written
+			t.graves[kv.Key] = kv.ModRevision
+		}
 		kv.Deleted, kv.Value = true, nil
 	}
-	delete(t.sick, kv.Key)
 	var err error
 	switch key.kind {
 	case databaseRecord:
 		err = t.acceptDatabase(key.id, kv)
 	case collectionRecord, legacyCollectionRecord:
 		err = t.acceptCollection(key, kv)
-	case partitionRecord:
-		err = t.acceptPartition(key, kv)
-	case fieldRecord:
-		err = t.acceptField(key, kv)
-	case functionRecord:
-		err = t.acceptFunction(key, kv)
-	case aliasRecord, legacyAliasRecord, ancientAliasRecord:
+	case partitionRecord, fieldRecord, functionRecord:
+		err = t.acceptChild(key, kv)
+	default:
 		err = t.acceptAlias(key, kv)
 	}
-	if err == nil {
-		return
-	}
-	q := metatable.Quarantined{Key: kv.Key, Revision: kv.ModRevision, Err: err}
-	t.sick[kv.Key] = q
-	switch key.kind {
-	case collectionRecord, legacyCollectionRecord, partitionRecord, fieldRecord, functionRecord:
-		t.touch(key.id).Damage = q
+	if err != nil {
+		t.sick[kv.Key] = metatable.Quarantined{Key: kv.Key, Revision: kv.ModRevision, Err: err}
 	}
 }
 
 func (t *tables) acceptDatabase(id int64, kv metatable.KV) error {
 	if old, ok := t.databases[id]; ok {
-		delete(t.dbNames, old.Info.GetName())
 		delete(t.databases, id)
+		if name := old.Info.GetName(); t.dbNames[name] == id {
+			delete(t.dbNames, name)
+			for _, other := range slices.Sorted(maps.Keys(t.databases)) {
+				if t.databases[other].Info.GetName() == name {
+					t.dbNames[name] = other
+					break
+				}
+			}
+		}
 	}
 	if kv.Deleted {
 		return nil
@@ -103,8 +113,13 @@ func (t *tables) acceptDatabase(id int64, kv metatable.KV) error {
 	if err := proto.Unmarshal(kv.Value, info); err != nil {
 		return err
 	}
+	if err := sameID("database", info.GetId(), id); err != nil {
+		return err
+	}
 	t.databases[id] = &model.Database{Info: info, ModRevision: kv.ModRevision}
-	t.dbNames[info.GetName()] = id
+	if first, taken := t.dbNames[info.GetName()]; !taken || id < first {
+		t.dbNames[info.GetName()] = id
+	}
 	return nil
 }
 
@@ -117,206 +132,65 @@ func (t *tables) touch(id int64) *model.Collection {
 	if old, ok := t.collections[id]; ok {
 		*c = *old
 		c.Fields, c.Partitions, c.Functions = slices.Clone(c.Fields), slices.Clone(c.Partitions), slices.Clone(c.Functions)
-		c.Damage = nil // found anew in finish
 	}
 	t.touched[id] = c
 	return c
 }
 
-func (t *tables) acceptCollection(key recordKey, kv metatable.KV) error {
-	c := t.touch(key.id)
-	legacy := key.kind == legacyCollectionRecord
-	if c.Info != nil && c.Legacy != legacy && legacy {
-		return nil // the record in the new place counts
-	}
-	if kv.Deleted {
-		if c.Legacy == legacy {
-			c.Info, c.ModRevision, c.Legacy = nil, 0, false
-		}
-		return nil
-	}
-	info := &etcdpb.CollectionInfo{}
-	if err := proto.Unmarshal(kv.Value, info); err != nil {
-		return err
-	}
-	c.Info, c.ModRevision, c.Legacy = info, kv.ModRevision, legacy
-	if len(info.GetPartitionIDs()) > 0 && len(info.GetSchema().GetFields()) > 0 { //nolint:staticcheck // the layout up to 2.1.0
-		unfold(c)
-	}
-	return nil
-}
-
-// unfold takes partitions and fields out of a record of the layout up to 2.1.0, which holds them inline.
-func unfold(c *model.Collection) {
-	c.Fields = slices.Clone(c.Info.GetSchema().GetFields())
-	slices.SortFunc(c.Fields, model.CompareFields)
-	c.Partitions = nil
-	ids, names, times := c.Info.GetPartitionIDs(), c.Info.GetPartitionNames(), c.Info.GetPartitionCreatedTimestamps() //nolint:staticcheck // as above
-	for i, id := range ids {
-		p := &etcdpb.PartitionInfo{PartitionID: id, CollectionId: c.Info.GetID(), State: etcdpb.PartitionState_PartitionCreated}
-		if i < len(names) {
-			p.PartitionName = names[i]
-		}
-		if i < len(times) {
-			p.PartitionCreatedTimestamp = times[i]
-		}
-		c.Partitions = append(c.Partitions, model.Partition{Info: p})
-	}
-	slices.SortFunc(c.Partitions, comparePartitions)
-}
-
-func comparePartitions(a, b model.Partition) int {
-	switch {
-	case a.ID() < b.ID():
-		return -1
-	case a.ID() > b.ID():
-		return 1
-	}
-	return 0
-}
-
-func (t *tables) acceptPartition(key recordKey, kv metatable.KV) error {
-	c := t.touch(key.id)
-	i, found := slices.BinarySearchFunc(c.Partitions, key.db, func(p model.Partition, id int64) int {
-		return int(max(-1, min(1, p.ID()-id)))
-	})
-	if kv.Deleted {
-		if found {
-			c.Partitions = slices.Delete(c.Partitions, i, i+1)
-		}
-		return nil
-	}
-	info := &etcdpb.PartitionInfo{}
-	if err := proto.Unmarshal(kv.Value, info); err != nil {
-		return err
-	}
-	if info.GetPartitionID() != key.db {
-		return fmt.Errorf("the record is of partition %d", info.GetPartitionID())
-	}
-	p := model.Partition{Info: info, ModRevision: kv.ModRevision}
-	if found {
-		c.Partitions[i] = p
-	} else {
-		c.Partitions = slices.Insert(c.Partitions, i, p)
-	}
-	return nil
-}
-
-func (t *tables) acceptField(key recordKey, kv metatable.KV) error {
-	c := t.touch(key.id)
-	c.Fields = slices.DeleteFunc(c.Fields, func(f *schemapb.FieldSchema) bool { return f.GetFieldID() == key.db })
-	if kv.Deleted {
-		return nil
-	}
-	field, err := t.fields.decode(kv.Value)
-	if err != nil {
-		return err
-	}
-	i, _ := slices.BinarySearchFunc(c.Fields, field, model.CompareFields)
-	c.Fields = slices.Insert(c.Fields, i, field)
-	return nil
-}
-
-func (t *tables) acceptFunction(key recordKey, kv metatable.KV) error {
-	c := t.touch(key.id)
-	c.Functions = slices.DeleteFunc(c.Functions, func(f *schemapb.FunctionSchema) bool { return f.GetId() == key.db })
-	if kv.Deleted {
-		return nil
-	}
-	f := &schemapb.FunctionSchema{}
-	if err := proto.Unmarshal(kv.Value, f); err != nil {
-		return err
-	}
-	i, _ := slices.BinarySearchFunc(c.Functions, f, func(a, b *schemapb.FunctionSchema) int {
-		return int(max(-1, min(1, a.GetId()-b.GetId())))
-	})
-	c.Functions = slices.Insert(c.Functions, i, f)
-	return nil
-}
-
-func (t *tables) acceptAlias(key recordKey, kv metatable.KV) error {
-	at := objectName{key.db, key.name}
-	old := t.aliases[at]
-	legacy := ""
-	if key.kind != aliasRecord {
-		legacy = kv.Key
-	}
-	if old != nil && old.LegacyKey != legacy && legacy != "" {
-		return nil // a record in a newer place counts
-	}
-	if kv.Deleted {
-		if old != nil && old.LegacyKey == legacy {
-			t.removeAlias(at)
-		}
-		return nil
-	}
-	info := &etcdpb.AliasInfo{}
-	if key.kind == ancientAliasRecord {
-		c := &etcdpb.CollectionInfo{}
-		if err := proto.Unmarshal(kv.Value, c); err != nil {
-			return err
-		}
-		info.AliasName, info.CollectionId, info.CreatedTime = key.name, c.GetID(), c.GetCreateTime()
-	} else if err := proto.Unmarshal(kv.Value, info); err != nil {
-		return err
-	}
-	t.removeAlias(at)
-	a := &model.Alias{Info: info, ModRevision: kv.ModRevision, LegacyKey: legacy}
-	t.aliases[at] = a
-	of := t.aliasesOf[info.GetCollectionId()]
-	i, _ := slices.BinarySearchFunc(of, a, compareAliases)
-	t.aliasesOf[info.GetCollectionId()] = slices.Insert(slices.Clone(of), i, a)
-	return nil
-}
-
-func (t *tables) removeAlias(at objectName) {
-	a := t.aliases[at]
-	if a == nil {
-		return
-	}
-	delete(t.aliases, at)
-	id := a.Info.GetCollectionId()
-	rest := slices.DeleteFunc(slices.Clone(t.aliasesOf[id]), func(b *model.Alias) bool { return a == b })
-	if len(rest) == 0 {
-		delete(t.aliasesOf, id)
-		return
-	}
-	t.aliasesOf[id] = rest
-}
-
-func compareAliases(a, b *model.Alias) int {
-	return strings.Compare(a.Info.GetAliasName(), b.Info.GetAliasName())
-}
-
 // finish puts the touched collections in the place of the old ones and keeps indexes and counts in step.
 func (t *tables) finish() {
+	damages := t.damages()
 	for id, c := range t.touched {
 		t.hide(t.collections[id])
+		c.Damage = nil
+		if q, damaged := damages[id]; damaged {
+			c.Damage = q
+		}
 		if c.Info == nil && len(c.Fields) == 0 && len(c.Partitions) == 0 && len(c.Functions) == 0 && c.Damage == nil {
 			delete(t.collections, id)
 			continue
 		}
-		if c.Damage == nil && len(t.sick) > 0 {
-			c.Damage = t.damage(id)
-		}
-		c.Fields, c.Partitions, c.Functions = slices.Clip(c.Fields), slices.Clip(c.Partitions), slices.Clip(c.Functions)
+		c.Fields, c.Partitions, c.Functions = fitted(c.Fields), fitted(c.Partitions), fitted(c.Functions)
 		t.collections[id] = c
 		t.show(c)
+	}
+	if len(t.touched) > 100 {
+		t.touched = map[int64]*model.Collection{} // a cleared map keeps its size, a snapshot's is large
 	}
 	clear(t.touched)
 }
 
-// damage finds what is quarantined of a collection.
-func (t *tables) damage(id int64) error {
+// fitted gives back the room that a slice has grown into; it is kept for as long as the collection.
+func fitted[S ~[]E, E any](s S) S {
+	if cap(s) > len(s)+1 {
+		return slices.Clone(s)
+	}
+	return s
+}
+
+// damages finds what is quarantined of collections, of each the first by key.
+func (t *tables) damages() map[int64]metatable.Quarantined {
+	if len(t.sick) == 0 {
+		return nil
+	}
+	found := map[int64]metatable.Quarantined{}
 	for key, q := range t.sick {
-		switch k := t.keys.parse(key); k.kind {
-		case collectionRecord, legacyCollectionRecord, partitionRecord, fieldRecord, functionRecord:
-			if k.id == id {
-				return q
+		if k := t.keys.parse(key); k.ofCollection() || k.ofChild() {
+			if first, more := found[k.id]; !more || key < first.Key {
+				found[k.id] = q
 			}
 		}
 	}
-	return nil
+	return found
+}
+
+// indexName is the name under which a Created collection is found. One whose name cannot be read counts, under a name
+// that no request has.
+func indexName(c *model.Collection) string {
+	if c.Unreadable {
+		return "\x00" + strconv.FormatInt(c.Info.GetID(), 10)
+	}
+	return c.Name()
 }
 
 func (t *tables) show(c *model.Collection) {
@@ -328,22 +202,46 @@ func (t *tables) show(c *model.Collection) {
 		names = map[string]*model.Collection{}
 		t.created[c.DBID()] = names
 	}
-	names[c.Name()] = c
 	t.total++
 	t.capacity += c.Capacity()
+	name := indexName(c)
+	if twin := names[name]; twin != nil {
+		t.twins = true
+		if twin.ID() < c.ID() {
+			return
+		}
+	}
+	names[name] = c
 }
 
 func (t *tables) hide(c *model.Collection) {
 	if c == nil || c.Info == nil || !c.Created() {
 		return
 	}
-	names := t.created[c.DBID()]
-	if names[c.Name()] == c {
-		delete(names, c.Name())
+	t.total--
+	t.capacity -= c.Capacity()
+	name, names := indexName(c), t.created[c.DBID()]
+	if names[name] != c {
+		return
+	}
+	delete(names, name)
+	if t.twins {
+		t.showTwin(c, name)
 	}
 	if len(names) == 0 {
 		delete(t.created, c.DBID())
 	}
-	t.total--
-	t.capacity -= c.Capacity()
+}
+
+// showTwin puts another collection of that name, the one with the smallest id, in the place of gone.
+func (t *tables) showTwin(gone *model.Collection, name string) {
+	names := t.created[gone.DBID()]
+	for _, c := range t.collections {
+		if c == gone || c.Info == nil || !c.Created() || c.DBID() != gone.DBID() || indexName(c) != name {
+			continue
+		}
+		if twin := names[name]; twin == nil || c.ID() < twin.ID() {
+			names[name] = c
+		}
+	}
 }

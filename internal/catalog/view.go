@@ -34,7 +34,7 @@ func (v *View) Load(_ int64, all iter.Seq[metatable.KV]) func() {
 	for kv := range all {
 		t.accept(kv)
 	}
-	t.finish()
+	t.finish() // of an incomplete snapshot, too; it is never shown
 	return func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -91,7 +91,7 @@ func (r Reader) Collection(id int64) *model.Collection {
 	return nil
 }
 
-// CollectionByName finds a Created collection by its own name; nil if there is none.
+// CollectionByName finds a Created collection by its own name; nil if there is none. What a lookup finds may be damaged.
 func (r Reader) CollectionByName(dbID int64, name string) *model.Collection {
 	return r.t.created[dbID][name]
 }
@@ -106,9 +106,15 @@ func (r Reader) Resolve(dbID int64, name string) *model.Collection {
 	return r.CollectionByName(dbID, name)
 }
 
-// Collections yields the Created collections of a database, in no order.
+// Collections yields the Created collections of a database that have a name, in no order.
 func (r Reader) Collections(dbID int64) iter.Seq[*model.Collection] {
-	return maps.Values(r.t.created[dbID])
+	return func(yield func(*model.Collection) bool) {
+		for _, c := range r.t.created[dbID] {
+			if !c.Unreadable && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // AllCollections yields the collections of all databases in whatever state, in no order.
@@ -142,7 +148,7 @@ func (r Reader) Aliases(dbID int64) []*model.Alias {
 	return found
 }
 
-// CollectionCount is the number of Created collections of a database.
+// CollectionCount is the number of Created collections of a database, unreadable ones included.
 func (r Reader) CollectionCount(dbID int64) int { return len(r.t.created[dbID]) }
 
 // Total is the number of Created collections of all databases.
@@ -158,5 +164,64 @@ func (r Reader) Quarantined() []metatable.Quarantined {
 	return sick
 }
 
-// grave is the revision of a tombstone at key, 0 if there is none: what a new record there has to be guarded with.
-func (r Reader) grave(key string) int64 { return r.t.graves[key] }
+// revision is that of whatever lies at key, tombstones of Milvus included, and 0 if nothing does: what a write there has to
+// be guarded with. The error is a Quarantined if what lies there does not decode; it must not be written over.
+func (r Reader) revision(key string) (int64, error) {
+	if q, sick := r.t.sick[key]; sick {
+		return 0, q
+	}
+	if grave, ok := r.t.graves[key]; ok {
+		return grave, nil
+	}
+	switch k := r.t.keys.parse(key); {
+	case k.kind == databaseRecord:
+		if db := r.t.databases[k.id]; db != nil {
+			return db.ModRevision, nil
+		}
+	case k.ofCollection():
+		if c := r.t.collections[k.id]; c != nil && c.Key == key {
+			return c.ModRevision, nil
+		}
+		return revisionAt(r.t.spareCollections[k.id], key), nil
+	case k.kind == partitionRecord:
+		if c := r.t.collections[k.id]; c != nil {
+			p, _ := c.Partition(k.child)
+			return p.ModRevision, nil
+		}
+	case k.name != "":
+		at := objectName{k.db, k.name}
+		if a := r.t.aliases[at]; a != nil && a.Key == key {
+			return a.ModRevision, nil
+		}
+		return revisionAt(r.t.spareAliases[at], key), nil
+	}
+	return 0, nil
+}
+
+func revisionAt[T any](places []place[T], key string) int64 {
+	for _, p := range places {
+		if p.key == key {
+			return p.revision
+		}
+	}
+	return 0
+}
+
+// keysOf are the keys at which records of a collection itself lie, the one that counts first.
+func (r Reader) keysOf(c *model.Collection) []string {
+	return keysOf(c.Key, r.t.spareCollections[c.ID()])
+}
+
+// keysOfAlias are the keys at which records of an alias lie, the one that counts first.
+func (r Reader) keysOfAlias(a *model.Alias) []string {
+	k := r.t.keys.parse(a.Key)
+	return keysOf(a.Key, r.t.spareAliases[objectName{k.db, k.name}])
+}
+
+func keysOf[T any](first string, places []place[T]) []string {
+	all := []string{first}
+	for _, p := range places {
+		all = append(all, p.key)
+	}
+	return all
+}

@@ -2,11 +2,9 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/model"
@@ -17,7 +15,9 @@ import (
 // hold locks on the names and ids that they change. What they are given is valid: that is the callers' to check.
 //
 // Every method returns when the change is committed and the view shows it. Errors wrap sessionutil.ErrDeposed and
-// ErrGuard (nothing was written), and ErrUnknown (it may have been). ctx bounds only the waiting for the view.
+// ErrGuard (nothing was written by this step), ErrUnknown (it may have been), or a metatable.Quarantined (the change would
+// write over a record that does not decode). ctx bounds only the waiting for the view, of a change that is committed: give
+// a context that lives as long as the term, or whoever comes next decides on a state that is about to change.
 type Writer struct {
 	keys      Keys
 	view      *View
@@ -47,122 +47,88 @@ func (w *Writer) EnsureDefaultDatabase(ctx context.Context, name string, created
 
 // PutDatabase creates a database or replaces its record.
 func (w *Writer) PutDatabase(ctx context.Context, info *etcdpb.DatabaseInfo) error {
-	key := w.keys.database(info.GetId())
-	var known int64
-	w.view.Read(func(r Reader) {
-		if known = r.grave(key); r.Database(info.GetId()) != nil {
-			known = r.Database(info.GetId()).ModRevision
-		}
-	})
-	var b batch
-	b.guard(key, known)
-	if err := b.putMessage(key, info); err != nil {
-		return err
-	}
-	b.forget(w.keys, key)
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.replaceMessage(w.keys.database(info.GetId()), info)
+	return w.commit(ctx, b)
 }
 
-// DropDatabase removes a database that holds no collections.
+// DropDatabase removes a database that holds no collections; it is no error if there is none.
 func (w *Writer) DropDatabase(ctx context.Context, id int64) error {
 	var db *model.Database
 	w.view.Read(func(r Reader) { db = r.Database(id) })
 	if db == nil {
 		return nil
 	}
-	var b batch
-	key := w.keys.database(id)
-	b.guard(key, db.ModRevision)
-	b.remove(w.keys, key)
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.remove(w.keys.database(id))
+	return w.commit(ctx, b)
 }
 
 // CreatePartition adds a partition to a collection.
 func (w *Writer) CreatePartition(ctx context.Context, info *etcdpb.PartitionInfo) error {
-	c := w.view.Collection(info.GetCollectionId())
-	if c == nil {
-		return fmt.Errorf("catalog: collection %d is not there", info.GetCollectionId())
-	}
-	if err := w.modernize(ctx, c); err != nil {
+	if _, err := w.modern(ctx, info.GetCollectionId()); err != nil {
 		return err
 	}
-	key := w.keys.child("partitions", info.GetCollectionId(), info.GetPartitionID())
-	var b batch
-	b.guard(key, 0)
-	if err := b.putMessage(key, info); err != nil {
+	key := w.keys.child(partitions, info.GetCollectionId(), info.GetPartitionID())
+	value, err := encode(key, info)
+	if err != nil {
 		return err
 	}
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.write(key, value)
+	return w.commit(ctx, b)
 }
 
-// DropPartition removes a partition.
+// DropPartition removes a partition; it is no error if there is none.
 func (w *Writer) DropPartition(ctx context.Context, collectionID, partitionID int64) error {
-	c := w.view.Collection(collectionID)
-	if c == nil {
+	if w.view.Collection(collectionID) == nil {
 		return nil
 	}
-	if err := w.modernize(ctx, c); err != nil {
+	c, err := w.modern(ctx, collectionID)
+	if err != nil {
 		return err
 	}
-	p, ok := w.view.Collection(collectionID).Partition(partitionID)
-	if !ok {
+	if _, ok := c.Partition(partitionID); !ok {
 		return nil
 	}
-	key := w.keys.child("partitions", collectionID, partitionID)
-	var b batch
-	b.guard(key, p.ModRevision)
-	b.remove(w.keys, key)
-	return w.commitBatch(ctx, b)
+	b := w.begin()
+	b.remove(w.keys.child(partitions, collectionID, partitionID))
+	return w.commit(ctx, b)
 }
 
 // PutAlias creates an alias or points it to another collection.
 func (w *Writer) PutAlias(ctx context.Context, info *etcdpb.AliasInfo) error {
 	key := w.keys.alias(info.GetDbId(), info.GetAliasName())
-	var old *model.Alias
-	var known int64
-	w.view.Read(func(r Reader) { old, known = r.Alias(info.GetDbId(), info.GetAliasName()), r.grave(key) })
-	var b batch
-	if old != nil && old.LegacyKey == "" {
-		known = old.ModRevision
+	var lie []string // where it lies now
+	w.view.Read(func(r Reader) {
+		if a := r.Alias(info.GetDbId(), info.GetAliasName()); a != nil {
+			lie = r.keysOfAlias(a)
+		}
+	})
+	b := w.begin()
+	b.replaceMessage(key, info)
+	for _, old := range lie {
+		if old != key {
+			b.remove(old)
+		}
 	}
-	b.guard(key, known)
-	if err := b.putMessage(key, info); err != nil {
-		return err
-	}
-	b.forget(w.keys, key)
-	if old != nil && old.LegacyKey != "" {
-		b.guard(old.LegacyKey, old.ModRevision)
-		b.remove(w.keys, old.LegacyKey)
-	}
-	return w.commitBatch(ctx, b)
+	return w.commit(ctx, b)
 }
 
-// DropAlias removes an alias.
+// DropAlias removes an alias; it is no error if there is none.
 func (w *Writer) DropAlias(ctx context.Context, dbID int64, name string) error {
-	var old *model.Alias
-	w.view.Read(func(r Reader) { old = r.Alias(dbID, name) })
-	if old == nil {
+	var lie []string
+	w.view.Read(func(r Reader) {
+		if a := r.Alias(dbID, name); a != nil {
+			lie = r.keysOfAlias(a)
+		}
+	})
+	if len(lie) == 0 {
 		return nil
 	}
-	var b batch
-	w.removeAlias(&b, old)
-	return w.commitBatch(ctx, b)
-}
-
-func (w *Writer) removeAlias(b *batch, a *model.Alias) {
-	key := w.keys.alias(a.DBID(), a.Info.GetAliasName())
-	if a.LegacyKey != "" {
-		key = a.LegacyKey
+	b := w.begin()
+	for _, key := range lie {
+		b.remove(key)
 	}
-	b.guard(key, a.ModRevision)
-	b.remove(w.keys, key)
-}
-
-func (b *batch) putMessage(key string, m proto.Message) error {
-	value, err := proto.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
-	}
-	b.put(key, value)
-	return nil
+	return w.commit(ctx, b)
 }

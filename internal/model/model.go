@@ -24,9 +24,10 @@ type Collection struct {
 	Functions  []*schemapb.FunctionSchema // by id
 	Partitions []Partition                // by id
 
-	ModRevision int64 // of the collection's own record; 0 for one that is not stored yet
-	Legacy      bool  // stored under a key from before databases; the first write moves it
-	Damage      error // not nil if one of its records does not decode; then the object is not fit for use
+	Key         string // of the collection's own record, maybe one from before databases; empty for one that is not stored yet
+	ModRevision int64  // of that record
+	Damage      error  // not nil if one of its records does not decode; then the object is not fit for use
+	Unreadable  bool   // its own record does not decode: all that is known is its id and database, and that it is there
 }
 
 // Partition is a partition and the revision of its record; that is 0 where an old layout keeps it in the collection's.
@@ -38,8 +39,8 @@ type Partition struct {
 // Alias is an alias and the revision of its record.
 type Alias struct {
 	Info        *etcdpb.AliasInfo
+	Key         string // where it is stored, maybe a place from before databases
 	ModRevision int64
-	LegacyKey   string // where it is stored, if that is a place from before databases; the first write moves it
 }
 
 // ID is the collection's id.
@@ -51,7 +52,7 @@ func (c *Collection) Name() string { return c.Info.GetSchema().GetName() }
 // DBID is the collection's database.
 func (c *Collection) DBID() int64 { return dbID(c.Info.GetDbId()) }
 
-// Created tells whether the collection is visible to users.
+// Created tells whether the collection is visible to users. One that is unreadable counts as such.
 func (c *Collection) Created() bool {
 	return c.Info.GetState() == etcdpb.CollectionState_CollectionCreated
 }
