@@ -31,7 +31,7 @@ type allocHandlers struct {
 }
 
 // AllocTimestamp gives Count timestamps that follow one another; the answer holds the first. With a BlockTimestamp that
-// lies beyond the stored bound it waits until the clock has passed it.
+// lies beyond the stored bound it first waits for the difference, as Milvus does.
 func (h *allocHandlers) AllocTimestamp(
 	ctx context.Context, req *rootcoordpb.AllocTimestampRequest,
 ) (*rootcoordpb.AllocTimestampResponse, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 	"github.com/milvus-coord/milvus/internal/rootcoord/schema"
+	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
 // Properties that RootCoord itself reads.
@@ -176,7 +177,7 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		return err
 	}
 	if err := h.writer.CreateCollection(ctx, c.collection); err != nil {
-		h.undo(ctx, info.ID)
+		h.undo(ctx, info, err)
 		return err
 	}
 	h.effects.after(ctx, c)
@@ -184,14 +185,15 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 }
 
 // undo removes what a failed creation of several transactions has left, if the term still lives; otherwise the next one
-// finds it.
-func (h *collectionHandlers) undo(ctx context.Context, id int64) {
-	if h.meta.view.Collection(id) == nil || ctx.Err() != nil {
+// finds it. Where a foreign writer is about, what is there may be its own.
+func (h *collectionHandlers) undo(ctx context.Context, info *etcdpb.CollectionInfo, failure error) {
+	left := h.meta.view.Collection(info.GetID())
+	if left == nil || left.Created() || ctx.Err() != nil || errors.Is(failure, sessionutil.ErrGuard) {
 		return
 	}
-	if err := h.writer.DropCollection(ctx, id); err != nil {
+	if err := h.writer.DropCollection(ctx, info.GetID()); err != nil {
 		h.logger.Warn("cannot remove a collection that could not be created, the next term will",
-			zap.Int64("collectionID", id), zap.Error(err))
+			zap.Int64("collectionID", info.GetID()), zap.Error(err))
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 )
 
 // Names of locks. All DDL in a database shares the database's lock; creating and dropping the database have it alone.
-// Collections and aliases of a database share one namespace. An id is locked alone by whoever changes or drops the
-// collection, and shared by whoever only needs it to stay: a write's guards can name only keys that it writes, so it is
-// this lock that keeps an alias from being given to a collection that is being dropped.
+// Collections and aliases of a database share one namespace. A name is locked alone by whoever gives or takes it, and
+// shared by whoever goes by it: what stands for nothing now must not begin to stand for something. An id is locked alone
+// by whoever changes or drops the collection, and shared by whoever only needs it to stay: a write's guards can name only
+// keys that it writes, so it is this lock that keeps an alias from being given to a collection that is being dropped.
 
 func databaseLock(name string) string { return "database/" + name }
 
@@ -24,10 +25,13 @@ type kept func() []keylock.Lock
 // keep is for locks that depend on nothing.
 func keep(locks ...keylock.Lock) kept { return func() []keylock.Lock { return locks } }
 
-// collectionLocks are for changing the collection that a name or an alias stands for. more are taken with them.
+// collectionLocks are for changing the collection that a name or an alias stands for. more are taken with them, such as
+// the name alone.
 func (m meta) collectionLocks(database, name string, more ...keylock.Lock) kept {
 	return func() []keylock.Lock {
-		locks := append([]keylock.Lock{keylock.Read(databaseLock(databaseName(database)))}, more...)
+		locks := append([]keylock.Lock{
+			keylock.Read(databaseLock(databaseName(database))), keylock.Read(nameLock(database, name)),
+		}, more...)
 		m.view.Read(func(r catalog.Reader) {
 			db := r.DatabaseByName(databaseName(database))
 			if db == nil {
@@ -47,6 +51,9 @@ func (m meta) aliasLocks(database, alias, collection string) kept {
 	return func() []keylock.Lock {
 		locks := []keylock.Lock{
 			keylock.Read(databaseLock(databaseName(database))), keylock.Write(nameLock(database, alias)),
+		}
+		if collection != "" {
+			locks = append(locks, keylock.Read(nameLock(database, collection)))
 		}
 		m.view.Read(func(r catalog.Reader) {
 			db := r.DatabaseByName(databaseName(database))

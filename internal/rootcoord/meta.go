@@ -52,9 +52,11 @@ func collectionIn(r catalog.Reader, database, name string, ts uint64) (*model.Co
 		return nil, err
 	}
 	if a := r.Alias(db.Info.GetId(), name); a != nil && a.Info.GetCreatedTime() <= ts {
-		return collectionByID(r, a.Info.GetCollectionId(), ts, false)
+		if c := r.Collection(a.Info.GetCollectionId()); visible(c, ts) {
+			return sound(c)
+		}
 	}
-	return realCollectionIn(r, db, name, ts)
+	return realCollectionIn(r, db, name, ts) // also where an old alias dangles
 }
 
 func realCollectionIn(r catalog.Reader, db *model.Database, name string, ts uint64) (*model.Collection, error) {
