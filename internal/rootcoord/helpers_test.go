@@ -41,7 +41,7 @@ type cluster struct {
 	root   string
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	etcd := clustertest.StartEtcd(t)
 	return &cluster{etcd: etcd, client: etcd.Client(t), root: "by-dev"}
 }
@@ -63,7 +63,7 @@ type server struct {
 }
 
 // start begins a term. It ends with the test at the latest.
-func (c *cluster) start(t *testing.T, change ...func(*Limits)) *server {
+func (c *cluster) start(t testing.TB, change ...func(*Limits)) *server {
 	t.Helper()
 	limits := testLimits()
 	for _, f := range change {
