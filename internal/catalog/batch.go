@@ -66,6 +66,14 @@ func (b *batch) replaceMessage(key string, m proto.Message) {
 	b.replace(key, value)
 }
 
+// create puts a record under an id that is new: nothing lies there, or a tombstone.
+func (b *batch) create(key string, value []byte) {
+	b.view.Read(func(r Reader) {
+		b.guards = append(b.guards, sessionutil.Guard{Key: key, ModRevision: r.t.graves[key]})
+	})
+	b.put(key, value)
+}
+
 // write is replace for a record of which Milvus has no copies.
 func (b *batch) write(key string, value []byte) {
 	b.guard(key)

@@ -27,23 +27,31 @@ func (w *Writer) CreateCollection(ctx context.Context, c *model.Collection) erro
 	if err != nil {
 		return err
 	}
-	if !fits(children) {
-		hidden := cloneInfo(c.Info)
-		hidden.State = etcdpb.CollectionState_CollectionCreating
-		value, err := record(hidden)
-		if err != nil {
+	if fits(children) {
+		b := w.begin()
+		b.create(key, info)
+		b.ops = append(b.ops, children...)
+		return w.commit(ctx, b)
+	}
+	hidden := cloneInfo(c.Info)
+	hidden.State = etcdpb.CollectionState_CollectionCreating
+	value, err := record(hidden)
+	if err != nil {
+		return err
+	}
+	begin := w.begin()
+	begin.create(key, value)
+	if err := w.commit(ctx, begin); err != nil {
+		return err
+	}
+	for len(children) > 0 {
+		if children, err = w.putPart(ctx, key, value, children); err != nil {
 			return err
 		}
-		for len(children) > 0 {
-			if children, err = w.putPart(ctx, key, value, children); err != nil {
-				return err
-			}
-		}
 	}
-	b := w.begin()
-	b.write(key, info)
-	b.ops = append(b.ops, children...)
-	return w.commit(ctx, b)
+	end := w.begin()
+	end.write(key, info)
+	return w.commit(ctx, end)
 }
 
 // fits tells whether a record and these operations fit into one transaction.

@@ -143,7 +143,7 @@ func randomRecord(r *rand.Rand, revision int64) metatable.KV {
 
 // What a standby has followed for days is what a process that starts now reads.
 func TestFollowingEqualsReadingAnew(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
 		followed, stored := NewView(keys), map[string]metatable.KV{}
 		for revision := range int64(60) {

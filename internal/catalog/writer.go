@@ -75,7 +75,7 @@ func (w *Writer) CreatePartition(ctx context.Context, info *etcdpb.PartitionInfo
 		return err
 	}
 	b := w.begin()
-	b.write(key, value)
+	b.create(key, value)
 	return w.commit(ctx, b)
 }
 
