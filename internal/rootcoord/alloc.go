@@ -28,6 +28,7 @@ const blockMargin = 200 * time.Millisecond
 type allocHandlers struct {
 	timestamps timestamps
 	ids        allocator
+	counted    func(ids uint32) // for metrics
 }
 
 // AllocTimestamp gives Count timestamps that follow one another; the answer holds the first. With a BlockTimestamp that
@@ -68,5 +69,6 @@ func (h *allocHandlers) AllocID(ctx context.Context, req *rootcoordpb.AllocIDReq
 	if err != nil {
 		return nil, err
 	}
+	h.counted(req.GetCount())
 	return &rootcoordpb.AllocIDResponse{Status: errs.Success(), ID: int64(first), Count: req.GetCount()}, nil
 }

@@ -86,6 +86,19 @@ func (p *channelPool) release(names []string) {
 	}
 }
 
+// inUse is the number of channels that collections use.
+func (p *channelPool) inUse() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, c := range p.channels {
+		if c.collections > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // virtualChannels are the channels of one collection's shards. The physical channel is what stands before the last '_'.
 func virtualChannels(physical []string, collectionID int64) []string {
 	names := make([]string, len(physical))

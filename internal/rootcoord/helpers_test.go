@@ -21,6 +21,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/clustertest"
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 	"github.com/milvus-coord/milvus/internal/sessionutil/sessiontest"
 )
@@ -71,7 +72,7 @@ func (c *cluster) start(t testing.TB, change ...func(*Limits)) *server {
 	}
 	logger := zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel))
 	role, err := New(Config{MetaRoot: c.metaRoot(), KvRoot: c.root + "/kv", Cluster: "by-dev", Standby: true, Limits: limits},
-		Deps{Client: c.client, Logger: logger})
+		Deps{Client: c.client, Logger: logger, Metrics: metrics.New(metrics.Build{}).RootCoord})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	following := make(chan error, 1)

@@ -17,6 +17,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/metatable"
+	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 	"github.com/milvus-coord/milvus/internal/tso"
 )
@@ -48,8 +49,9 @@ type Limits struct {
 
 // Deps are the parts that RootCoord is given.
 type Deps struct {
-	Client *clientv3.Client
-	Logger *zap.Logger
+	Client  *clientv3.Client
+	Logger  *zap.Logger
+	Metrics *metrics.RootCoord // nil: nothing is measured
 }
 
 // RootCoord is the role: tables that follow etcd for as long as the process lives, and a Core for each term.
@@ -57,6 +59,7 @@ type RootCoord struct {
 	cfg      Config
 	client   *clientv3.Client
 	logger   *zap.Logger
+	metrics  *metrics.RootCoord
 	keys     catalog.Keys
 	view     *catalog.View
 	follower *metatable.Follower
@@ -75,7 +78,9 @@ func New(cfg Config, deps Deps) (*RootCoord, error) {
 	follower := metatable.New(metatable.Config{
 		Name: Name, Client: deps.Client, Prefixes: []string{keys.Prefix()}, State: view, Logger: deps.Logger,
 	})
-	return &RootCoord{cfg: cfg, client: deps.Client, logger: deps.Logger, keys: keys, view: view, follower: follower}, nil
+	return &RootCoord{
+		cfg: cfg, client: deps.Client, logger: deps.Logger, metrics: deps.Metrics, keys: keys, view: view, follower: follower,
+	}, nil
 }
 
 // Name is the role's name.
@@ -118,10 +123,15 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	var left leftovers
 	_ = steps.time("counts", func() error { left = r.take(p); return nil })()
 	p.ddl = newDDL(term, r.logger)
+	work := []func(context.Context) error{timestamps.Run, ids.Run}
+	if r.metrics != nil {
+		g := &gauges{parts: p, out: r.metrics, named: map[string]bool{}}
+		work = append(work, g.run)
+	}
 	r.logger.Info("RootCoord Register Finished")
 	return coord.Instance{
-		Server:  newCore(p),
-		Run:     func(ctx context.Context) error { return run(ctx, p, left, timestamps.Run, ids.Run) },
+		Server:  newCore(p, r.metrics),
+		Run:     func(ctx context.Context) error { return run(ctx, p, left, work...) },
 		Started: func() { logStarted(r.logger) },
 		Steps:   steps.list(),
 	}, nil
@@ -171,8 +181,7 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 		}
 		return nil
 	})
-	err := group.Wait()
-	return err
+	return group.Wait()
 }
 
 // Loaded is closed when the tables hold a first snapshot.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/metrics"
 )
 
 // Core answers RootCoord's gRPC service for one term. Methods that are not here yet are answered by gRPC's Unimplemented;
@@ -43,11 +44,15 @@ type parts struct {
 	logger     *zap.Logger
 }
 
-func newCore(p *parts) *Core {
+func newCore(p *parts, out *metrics.RootCoord) *Core {
+	counted := func(uint32) {}
+	if out != nil {
+		counted = func(ids uint32) { out.IDs.Add(float64(ids)) }
+	}
 	return &Core{
 		databaseHandlers: databaseHandlers{p}, collectionHandlers: collectionHandlers{p},
 		partitionHandlers: partitionHandlers{p}, aliasHandlers: aliasHandlers{p},
-		allocHandlers: allocHandlers{timestamps: p.timestamps, ids: p.ids},
+		allocHandlers: allocHandlers{timestamps: p.timestamps, ids: p.ids, counted: counted},
 	}
 }
 
