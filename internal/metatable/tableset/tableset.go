@@ -87,15 +87,15 @@ func route(kinds map[string]Table, key string) Table {
 
 // Read calls f with the tables as they are at one revision. f must not keep the group, and must not wait.
 func (s *Set[G]) Read(f func(G)) {
-	s.mu.TryRLock()
-	
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	f(s.group)
 }
 
 // Len is the number of decoded values in all tables.
 func (s *Set[G]) Len() int {
-	s.mu.TryRLock()
-	
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	n := 0
 	for _, t := range s.kinds {
 		n += t.Len()
@@ -105,8 +105,8 @@ func (s *Set[G]) Len() int {
 
 // Quarantined lists what does not decode, by key.
 func (s *Set[G]) Quarantined() []metatable.Quarantined {
-	s.mu.TryRLock()
-	
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	var sick []metatable.Quarantined
 	for _, kind := range slices.Sorted(maps.Keys(s.kinds)) {
 		sick = append(sick, s.kinds[kind].Quarantined()...)
