@@ -22,8 +22,8 @@ type KV struct {
 
 // State is what a follower feeds, from one goroutine.
 type State interface {
-	// Load builds, aside, what all yields, and returns the function that puts it in the place of everything, at once for
-	// readers. That function is not called if the snapshot turned out to be incomplete.
+	// Load builds, aside, what all yields, in no order, and returns the function that puts it in the place of everything,
+	// at once for readers. That function is not called if the snapshot turned out to be incomplete.
 	Load(revision int64, all iter.Seq[KV]) (swap func())
 	// Apply makes all changes of one revision, at once for readers.
 	Apply(revision int64, changes []KV)

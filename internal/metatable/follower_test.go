@@ -37,7 +37,7 @@ func content(t *Table[string], prefix string) map[string]string {
 	return got
 }
 
-func follow(t *testing.T, client *clientv3.Client, state State, prefixes ...string) *Follower {
+func follow(t testing.TB, client *clientv3.Client, state State, prefixes ...string) *Follower {
 	t.Helper()
 	f := New(Config{Name: "test", Client: client, Prefixes: prefixes, State: state, Logger: zaptest.NewLogger(t)})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,44 +4,19 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// pageKeys is how many keys are read in one request. etcd counts the rest of the range for every page, about 0.2 µs a
-// key, so small pages make reading quadratic: a million keys take ten seconds in pages of ten thousand, and one more
-// second than in a single request in pages of a hundred thousand. A page is some 15 MB.
-const pageKeys = 100_000
-
-// pageTimeout bounds the reading of one page.
-const pageTimeout = 30 * time.Second
-
-// load reads all prefixes at one revision into the state, and returns that revision and the number of keys.
-func (f *Follower) load(ctx context.Context) (int64, int, error) {
-	first, err := f.page(ctx, f.cfg.Prefixes[0], f.cfg.Prefixes[0], 0)
-	if err != nil {
-		return 0, 0, err
-	}
-	// The next page is fetched while the state takes one over.
-	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan page)
-	reading := make(chan struct{})
-	go func() {
-		defer close(reading)
-		defer close(pages)
-		f.read(ctx, first, pages)
-	}()
-	count := 0
-	swap := f.cfg.State.Load(first.Header.Revision, keys(pages, &count, &err))
-	cancel()
-	<-reading
-	if err == nil {
-		swap()
-	}
-	return first.Header.Revision, count, err
-}
+const (
+	// readers is how many requests are under way at once: while etcd gathers one page another is decoded.
+	readers = 2
+	// pageTimeout bounds the reading of one page.
+	pageTimeout = 30 * time.Second
+)
 
 // page is a part of the snapshot, or why it could not be read.
 type page struct {
@@ -49,53 +24,38 @@ type page struct {
 	err error
 }
 
-// read sends first and everything behind it, at its revision.
-func (f *Follower) read(ctx context.Context, first *clientv3.GetResponse, into chan<- page) {
-	for i, prefix := range f.cfg.Prefixes {
-		for from, resp := prefix, first; ; resp = nil {
-			var err error
-			if resp == nil || i > 0 && from == prefix {
-				resp, err = f.page(ctx, prefix, from, first.Header.Revision)
-			}
-			p := page{err: err}
-			more := false
-			if err == nil {
-				p.kvs, more = resp.Kvs, resp.More
-			}
-			if more {
-				from = string(p.kvs[len(p.kvs)-1].Key) + "\x00"
-			}
-			select {
-			case into <- p:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-			if !more {
-				break
-			}
-		}
-	}
-}
-
-// page reads the keys of prefix from a key on; at revision 0 it is the latest revision that is asked for.
-func (f *Follower) page(ctx context.Context, prefix, from string, revision int64) (*clientv3.GetResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+// load reads all prefixes at one revision into the state, and returns that revision and the number of keys.
+func (f *Follower) load(ctx context.Context) (int64, int, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	resp, err := f.cfg.Client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(prefix)),
-		clientv3.WithRev(revision), clientv3.WithLimit(pageKeys))
+	s := newScan(f.cfg.Client, f.cfg.Prefixes)
+	first, err := s.begin(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", prefix, err)
+		return 0, 0, err
 	}
-	return resp, nil
+	pages := make(chan page)
+	var reading sync.WaitGroup
+	for range readers {
+		reading.Go(func() { s.read(ctx, pages) })
+	}
+	var all sync.WaitGroup
+	all.Go(func() { reading.Wait(); close(pages) })
+	count := 0
+	swap := f.cfg.State.Load(s.revision, keys(first, pages, &count, &err))
+	cancel()
+	for range pages { //nolint:revive // a state that did not take all must not keep the readers
+	}
+	all.Wait()
+	if err == nil {
+		swap()
+	}
+	return s.revision, count, err
 }
 
 // keys turns pages into keys. On an error it ends early and sets *err; what the state has built is dropped then.
-func keys(pages <-chan page, count *int, err *error) iter.Seq[KV] {
+func keys(first page, pages <-chan page, count *int, err *error) iter.Seq[KV] {
 	return func(yield func(KV) bool) {
-		for p := range pages {
+		for p, more := first, true; more; p, more = <-pages {
 			if p.err != nil {
 				*err = p.err
 				return
@@ -109,4 +69,152 @@ func keys(pages <-chan page, count *int, err *error) iter.Seq[KV] {
 			}
 		}
 	}
+}
+
+// scan reads ranges of keys in blocks, several at a time.
+//
+// A request that limits the number of keys makes etcd count the rest of its range as well, an eighth of a microsecond a
+// key, so that reading page after page is quadratic; one request for everything holds all of it in memory twice. So the
+// requests are for blocks: ranges that end where one byte of the key grows, at a place in the key (the level) that is
+// learnt from the keys of the page before. With ids in keys a level is a decimal digit: a block that turns out
+// too large is read on in smaller ones, one level down; after one that is nearly empty the next is a level up.
+type scan struct {
+	client   *clientv3.Client
+	page     int64 // keys in a request
+	revision int64
+
+	mu      sync.Mutex
+	changed sync.Cond  // of what follows
+	todo    []*segment // a stack: the rest of a block comes before the next one
+	busy    int        // readers that may find more to do
+	failed  bool
+}
+
+// segment is a range that is still to be read.
+type segment struct {
+	from, to string
+	floor    int // length of the prefix; below that level a block is the whole segment
+	level    int // of the next block
+}
+
+func newScan(client *clientv3.Client, prefixes []string) *scan {
+	s := &scan{client: client, page: pageKeys}
+	s.changed.L = &s.mu
+	for _, prefix := range prefixes {
+		s.todo = append(s.todo, &segment{from: prefix, to: clientv3.GetPrefixRangeEnd(prefix), floor: len(prefix), level: -1})
+	}
+	return s
+}
+
+// pageKeys is large enough for the round trip not to matter, and small enough for two readers to be busy most of the time and
+// for little memory: a page is some 5 MB.
+const pageKeys = 32_000
+
+// firstPart is the part of a page that the first one is.
+const firstPart = 8
+
+// begin reads the first page, which decides the revision.
+func (s *scan) begin(ctx context.Context) (page, error) {
+	b, _ := s.next()
+	b.limit = max(s.page/firstPart, 2) // the other reader is idle meanwhile
+	p := s.fetch(ctx, b)
+	return p, p.err
+}
+
+// read sends pages until there is nothing more to read, ctx ends, or a page could not be read.
+func (s *scan) read(ctx context.Context, into chan<- page) {
+	defer context.AfterFunc(ctx, s.fail)()
+	for {
+		b, ok := s.next()
+		if !ok {
+			return
+		}
+		p := s.fetch(ctx, b)
+		select {
+		case into <- p:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// block is what one request is for.
+type block struct {
+	from, to string
+	limit    int64
+	of       *segment // what is left of the segment that it was taken from
+}
+
+// next waits for something to read; false says that there is nothing more.
+func (s *scan) next() (block, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.todo) == 0 && s.busy > 0 && !s.failed {
+		s.changed.Wait()
+	}
+	if s.failed || len(s.todo) == 0 {
+		return block{}, false
+	}
+	s.busy++
+	seg := s.todo[len(s.todo)-1]
+	b := block{from: seg.from, to: seg.to, limit: s.page, of: seg}
+	if end := blockEnd(seg.from, seg.level); seg.level >= seg.floor && end < seg.to {
+		b.to, seg.from = end, end
+	} else {
+		s.todo = s.todo[:len(s.todo)-1]
+	}
+	return b, true
+}
+
+// blockEnd is the first key behind all that equal from up to and including the byte at level.
+func blockEnd(from string, level int) string {
+	return clientv3.GetPrefixRangeEnd(from[:min(max(level, 0)+1, len(from))])
+}
+
+// fetch reads the first keys of a block and leaves the rest to be read.
+func (s *scan) fetch(ctx context.Context, b block) page {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	resp, err := s.client.Get(ctx, b.from, clientv3.WithRange(b.to), clientv3.WithRev(s.revision), clientv3.WithLimit(b.limit))
+	if err != nil {
+		s.fail()
+		return page{err: fmt.Errorf("read %s: %w", b.from, err)}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.revision == 0 {
+		s.revision = resp.Header.GetRevision()
+	}
+	s.busy--
+	seg := b.of
+	switch n := int64(len(resp.Kvs)); {
+	case resp.More:
+		first, last := string(resp.Kvs[0].Key), string(resp.Kvs[n-1].Key)
+		s.todo = append(s.todo, &segment{from: last + "\x00", to: b.to, floor: seg.floor, level: common(first, last)})
+		if resp.Count > 4*s.page {
+			seg.level++
+		}
+	case n == 0:
+		seg.level = seg.floor + (seg.level-seg.floor)/2 - 1
+	case n < s.page/8:
+		seg.level--
+	}
+	s.changed.Broadcast()
+	return page{kvs: resp.Kvs}
+}
+
+func (s *scan) fail() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = true
+	s.changed.Broadcast()
+}
+
+// common is the length of the longest common prefix.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
