@@ -45,6 +45,62 @@ func (s *setup) content() map[string]string {
 	return all
 }
 
+// readAnew is a view as a process that starts now has it, and that does not follow.
+func (s *setup) readAnew() *View {
+	view := NewView(keys)
+	f := metatable.New(metatable.Config{Client: s.client, Prefixes: []string{keys.Prefix()}, State: view, Logger: zap.NewNop()})
+	ctx, cancel := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	following.Go(func() { _ = f.Run(ctx) })
+	<-f.Loaded()
+	cancel()
+	following.Wait()
+	return view
+}
+
+// Another program, one that is not fenced, has changed every record, and this process has not heard of it.
+func TestAForeignChangeIsNotWrittenOver(t *testing.T) {
+	t.Parallel()
+	s := start(t, clustertest.StartEtcd(t).Client(t))
+	ctx := t.Context()
+	require.NoError(t, s.writer.EnsureDefaultDatabase(ctx, "default", 5, nil))
+	require.NoError(t, s.writer.CreateCollection(ctx, newCollection(44, "books", 1, 2)))
+	require.NoError(t, s.writer.PutAlias(ctx, aliasOf("a", 44)))
+	old := newCollection(45, "old", 1, 1)
+	s.put("collection/45", old.Info)
+	s.put("aliases/b", aliasOf("b", 45))
+	w := NewWriter(keys, s.readAnew(), s.table, s.writer.committer.term)
+	for _, key := range s.stored() {
+		resp, err := s.client.Get(ctx, keys.MetaRoot+"/"+key)
+		require.NoError(t, err)
+		s.putRaw(strings.TrimPrefix(key, "root-coord/"), string(resp.Kvs[0].Value))
+	}
+	s.put("database/collection-info/1/50", newCollection(50, "theirs", 1, 1).Info)
+	s.put("partitions/44/9", partitionOf(44, 9))
+	s.put("database/aliases/1/new", aliasOf("new", 44))
+	before := s.content()
+	for name, write := range map[string]func() error{
+		"AlterDatabase":          func() error { return w.PutDatabase(ctx, &etcdpb.DatabaseInfo{Id: 1, Name: "default"}) },
+		"DropDatabase":           func() error { return w.DropDatabase(ctx, 1) },
+		"CreateCollection":       func() error { return w.CreateCollection(ctx, newCollection(50, "ours", 2, 2)) },
+		"CreateCollection large": func() error { return w.CreateCollection(ctx, newCollection(50, "ours", 2, 200)) },
+		"AlterCollection":        func() error { return w.AlterCollection(ctx, newCollection(44, "books", 0, 0).Info) },
+		"RenameCollection":       func() error { return w.RenameCollection(ctx, 44, 1, "default", "tomes") },
+		"to another database":    func() error { return w.RenameCollection(ctx, 44, 2, "other", "tomes") },
+		"modernize":              func() error { return w.RenameCollection(ctx, 45, 1, "default", "modern") },
+		"DropCollection":         func() error { return w.DropCollection(ctx, 44) },
+		"CreatePartition":        func() error { return w.CreatePartition(ctx, partitionOf(44, 9)) },
+		"DropPartition":          func() error { return w.DropPartition(ctx, 44, 440000) },
+		"PutAlias":               func() error { return w.PutAlias(ctx, aliasOf("new", 44)) },
+		"AlterAlias":             func() error { return w.PutAlias(ctx, aliasOf("a", 45)) },
+		"move alias":             func() error { return w.PutAlias(ctx, aliasOf("b", 44)) },
+		"DropAlias":              func() error { return w.DropAlias(ctx, 1, "a") },
+	} {
+		require.ErrorIs(t, write(), sessionutil.ErrGuard, name)
+	}
+	require.Equal(t, before, s.content())
+}
+
 // The values of all kinds of records, as Milvus' own protobuf code wrote them.
 func TestGoldenRecords(t *testing.T) {
 	t.Parallel()
@@ -359,14 +415,7 @@ func TestWholeCollectionsThroughEtcdsDeaths(t *testing.T) {
 	last, err := s.client.Get(t.Context(), "x")
 	require.NoError(t, err)
 	require.NoError(t, s.table.Barrier(t.Context(), last.Header.Revision))
-	fresh := NewView(keys)
-	f := metatable.New(metatable.Config{Client: s.client, Prefixes: []string{keys.Prefix()}, State: fresh, Logger: zap.NewNop()})
-	ctx, cancel := context.WithCancel(t.Context())
-	var following sync.WaitGroup
-	following.Go(func() { _ = f.Run(ctx) })
-	<-f.Loaded()
-	cancel()
-	following.Wait()
+	fresh := s.readAnew()
 	require.Equal(t, dump(fresh), dump(s.view))
 	fresh.Read(func(r Reader) {
 		for c := range r.AllCollections() {
