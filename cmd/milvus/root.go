@@ -12,6 +12,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/components"
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/pidfile"
 )
 
 func newRoot() *cobra.Command {
@@ -106,4 +107,12 @@ func loadConfig() (*config.Config, *config.Report, error) {
 		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
 	}
 	return cfg, report, nil
+}
+
+// runDirs are the folders of the pid files: the usual ones, or that of $MILVUS_RUN_DIR.
+func runDirs() []string {
+	if dir := os.Getenv("MILVUS_RUN_DIR"); dir != "" {
+		return []string{dir}
+	}
+	return pidfile.Dirs()
 }

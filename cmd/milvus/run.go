@@ -32,7 +32,7 @@ func newRun() *cobra.Command {
 			}
 			defer logging.Close() //nolint:errcheck // nothing is left to say
 			banner(os.Stderr)
-			pid, err := pidfile.Acquire(pidfile.Dirs(), args[0], alias)
+			pid, err := pidfile.Acquire(runDirs(), args[0], alias)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func newStop() *cobra.Command {
 
 // choose finds the processes to stop. Which of several is meant must be said.
 func choose(role string, o stopOptions) ([]pidfile.Process, error) {
-	running, err := pidfile.Running(pidfile.Dirs(), role, o.alias)
+	running, err := pidfile.Running(runDirs(), role, o.alias)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +57,11 @@ func choose(role string, o stopOptions) ([]pidfile.Process, error) {
 				return []pidfile.Process{p}, nil
 			}
 		}
-		return nil, fmt.Errorf("process %d is not a running %s with a pid file in %s", o.pid, role, strings.Join(pidfile.Dirs(), " or "))
+		return nil, fmt.Errorf("process %d is not a running %s with a pid file in %s", o.pid, role, strings.Join(runDirs(), " or "))
 	}
 	switch {
 	case len(running) == 0:
-		return nil, fmt.Errorf("no %s runs here: no locked pid file in %s", role, strings.Join(pidfile.Dirs(), " or "))
+		return nil, fmt.Errorf("no %s runs here: no locked pid file in %s", role, strings.Join(runDirs(), " or "))
 	case len(running) > 1 && !o.all:
 		var list strings.Builder
 		for _, p := range running {

@@ -204,7 +204,7 @@ func (m *member) run(ctx context.Context) error {
 		err := m.coordinate(groupCtx, gate)
 		bound, cancel := context.WithTimeout(ports, portsStop)
 		defer cancel()
-		closePorts()
+		defer closePorts()
 		return errors.Join(err, ignoreTimeout(server.Stop(bound)))
 	})
 	return group.Wait()

@@ -54,7 +54,7 @@ func ToStatus(err error) *commonpb.Status {
 	outer := err
 	var input *inputError
 	isInput := errors.As(err, &input)
-	if isInput && outer == error(input) {
+	if isInput && outer == error(input) { //nolint:errorlint // only the outermost mark is taken off
 		outer = input.error
 	}
 	kind := KindOf(err)

@@ -86,7 +86,7 @@ func (c Config) validate() error {
 		return errors.New("sessionutil: a session needs a ServerID")
 	case c.TTL < time.Second || c.TTL%time.Second != 0:
 		return fmt.Errorf("common.session.ttl: %v is not a whole number of seconds above zero", c.TTL)
-	case !(0 < c.Heartbeat && 2*c.Heartbeat < c.ServeWindow):
+	case c.Heartbeat <= 0 || 2*c.Heartbeat >= c.ServeWindow:
 		return fmt.Errorf("common.session.serveWindow: %v must be longer than two heartbeats of %v", c.ServeWindow, c.Heartbeat)
 	case c.ServeWindow >= c.SilenceTimeout:
 		return fmt.Errorf("common.session.silenceTimeout: %v must be longer than common.session.serveWindow, %v", c.SilenceTimeout, c.ServeWindow)

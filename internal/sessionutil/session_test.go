@@ -244,9 +244,9 @@ func TestFenceNeedsNoKnowledge(t *testing.T) {
 func TestLeaseRevokedByHandInStandbyAndWhileActive(t *testing.T) {
 	t.Parallel()
 	client := clustertest.StartEtcd(t).Client(t)
-	first, second := startPeer(t, client, nil), (*peer)(nil)
+	first := startPeer(t, client, nil)
 	term := first.active()
-	second = startPeer(t, client, nil)
+	second := startPeer(t, client, nil)
 	second.waitLog("serverName: rootcoord is in STANDBY ...")
 
 	// A standby whose lease is gone takes a new one and registers again.

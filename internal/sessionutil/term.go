@@ -9,7 +9,6 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/milvus-coord/milvus/internal/clock"
@@ -202,7 +201,7 @@ func opOn(ops []clientv3.Op, key string) (clientv3.Op, bool) {
 }
 
 func modRevision(r *pb.ResponseOp) int64 {
-	var kvs []*mvccpb.KeyValue = r.GetResponseRange().GetKvs()
+	kvs := r.GetResponseRange().GetKvs()
 	if len(kvs) == 0 {
 		return 0
 	}
