@@ -382,22 +382,6 @@ func TestDroppingACollectionWithManyAliases(t *testing.T) {
 	require.Empty(t, s.stored())
 }
 
-func TestParseIgnoresWhatIsNotOurs(t *testing.T) {
-	for key, want := range map[string]recordKind{
-		"root-coord/database/db-info/1":                       databaseRecord,
-		"root-coord/database/collection-info/1/44":            collectionRecord,
-		"root-coord/collection/44":                            legacyCollectionRecord,
-		"root-coord/collection-alias/x":                       ancientAliasRecord,
-		"root-coord/credential/users/root":                    other,
-		"root-coord/partitions/44/x":                          other,
-		"root-coord/partitions/44":                            other,
-		"root-coord/database/collection-info/1/44/5":          other,
-		"snapshots/root-coord/database/collection-info/1/4_1": other,
-	} {
-		require.Equal(t, want, keys.parse(keys.MetaRoot+"/"+key).kind, key)
-	}
-}
-
 func FuzzParseAndAccept(f *testing.F) {
 	f.Add("database/collection-info/1/44", []byte{8, 44})
 	f.Add("fields/44/100", []byte("\xff"))

@@ -92,31 +92,32 @@ type recordKey struct {
 
 // parse takes a key apart. Segments are compared whole: the prefix of one kind is the beginning of another's.
 func (k Keys) parse(key string) recordKey {
-	rest, ok := strings.CutPrefix(key, k.Prefix())
-	if !ok {
+	rest, under := strings.CutPrefix(key, k.MetaRoot)
+	rest, root := strings.CutPrefix(rest, "/root-coord/")
+	if !under || !root {
 		return recordKey{}
 	}
 	const def = model.DefaultDatabaseID // what lies outside of any database belongs to the default one
 	var r recordKey
-	ok = false
-	switch seg := strings.Split(rest, "/"); {
-	case len(seg) == 3 && seg[0] == "database" && seg[1] == "db-info":
+	ok := false
+	switch seg, n := split(rest); {
+	case n == 3 && seg[0] == "database" && seg[1] == "db-info":
 		r.kind, ok = databaseRecord, number(seg[2], &r.id)
-	case len(seg) == 4 && seg[0] == "database" && seg[1] == "collection-info":
+	case n == 4 && seg[0] == "database" && seg[1] == "collection-info":
 		r.kind, ok = collectionRecord, number(seg[2], &r.db) && number(seg[3], &r.id)
-	case len(seg) == 4 && seg[0] == "database" && seg[1] == "aliases":
+	case n == 4 && seg[0] == "database" && seg[1] == "aliases":
 		r.kind, r.name, ok = aliasRecord, seg[3], number(seg[2], &r.db) && seg[3] != ""
-	case len(seg) == 2 && seg[0] == "collection":
+	case n == 2 && seg[0] == "collection":
 		r.kind, r.db, ok = legacyCollectionRecord, def, number(seg[1], &r.id)
-	case len(seg) == 2 && seg[0] == "aliases":
+	case n == 2 && seg[0] == "aliases":
 		r.kind, r.db, r.name, ok = legacyAliasRecord, def, seg[1], seg[1] != ""
-	case len(seg) == 2 && seg[0] == "collection-alias":
+	case n == 2 && seg[0] == "collection-alias":
 		r.kind, r.db, r.name, ok = ancientAliasRecord, def, seg[1], seg[1] != ""
-	case len(seg) == 3 && seg[0] == "partitions":
+	case n == 3 && seg[0] == partitions:
 		r.kind, ok = partitionRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
-	case len(seg) == 3 && seg[0] == "fields":
+	case n == 3 && seg[0] == fields:
 		r.kind, ok = fieldRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
-	case len(seg) == 3 && seg[0] == "functions":
+	case n == 3 && seg[0] == functions:
 		r.kind, ok = functionRecord, number(seg[1], &r.id) && number(seg[2], &r.child)
 	}
 	if !ok {
@@ -125,9 +126,24 @@ func (k Keys) parse(key string) recordKey {
 	return r
 }
 
+// split is strings.Split at slashes without its memory: keys are parsed by the hundred thousand when a process starts. No
+// key has more than four segments; n is five for one that has.
+func split(s string) (seg [4]string, n int) {
+	for more := true; more; n++ {
+		if n == len(seg) {
+			return seg, n + 1
+		}
+		seg[n], s, more = strings.Cut(s, "/")
+	}
+	return seg, n
+}
+
 // number reads an id as it is written in keys. Other spellings of it ("+7", "07") would be other keys of one object.
 func number(s string, into *int64) bool {
+	if s == "" || s[0] == '0' && s != "0" || s[0] == '+' || s[0] == '-' {
+		return false
+	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	*into = n
-	return err == nil && n >= 0 && text(n) == s
+	return err == nil
 }
