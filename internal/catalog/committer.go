@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -98,7 +99,8 @@ func (c *committer) send(batch []*request) {
 		shared.Guards = append(shared.Guards, r.txn.Guards...)
 		shared.Ops = append(shared.Ops, r.txn.Ops...)
 	}
-	revision, err := c.term.Commit(c.term.Context(), shared)
+	// What is under way when the term ends is waited for: etcd's answer is better than not knowing.
+	revision, err := c.term.Commit(context.WithoutCancel(c.term.Context()), shared)
 	if err != nil && len(batch) > 1 && !errors.Is(err, sessionutil.ErrDeposed) && !errors.Is(err, sessionutil.ErrUnknown) {
 		// One of them is guilty; nothing was written. Alone, each gets its own answer.
 		for _, r := range batch {

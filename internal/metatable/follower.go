@@ -33,7 +33,7 @@ type State interface {
 type Config struct {
 	Name     string // for the log
 	Client   *clientv3.Client
-	Prefixes []string // each ends in "/"; they do not overlap
+	Prefixes []string // at least one; each ends in "/"; they do not overlap
 	State    State
 	Logger   *zap.Logger
 }
