@@ -71,7 +71,7 @@ type role struct {
 func Roles() []string { return []string{rpc.RootCoord, rpc.DataCoord, rpc.QueryCoord} }
 
 func lookup(name string) (role, error) {
-	for _, r := range []role{rootCoord()} {
+	for _, r := range []role{rootCoord(), dataCoord(), queryCoord()} {
 		if r.name == name {
 			return r, nil
 		}

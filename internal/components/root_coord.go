@@ -29,5 +29,5 @@ func newRootCoord(p process) (tables, error) {
 			DmlChannelNum: l.DmlChannelNum, MaxShardNum: l.MaxShardNum,
 			DefaultPartitionName: l.DefaultPartitionName, DefaultDBProperties: l.DefaultDBProperties,
 		},
-	}, rootcoord.Deps{Client: p.client, Logger: p.log})
+	}, rootcoord.Deps{Client: p.client, Logger: p.log, Metrics: p.metrics.RootCoord})
 }
