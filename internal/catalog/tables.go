@@ -42,6 +42,9 @@ type tables struct {
 	// inlined are the children, as records, of collections whose own record holds them, too, and is used instead.
 	inlined map[int64]*model.Collection
 
+	channels map[string]int              // collections in whatever state that use a physical channel
+	halves   map[int64]*model.Collection // not Created, or with partitions that are not
+
 	total    int   // Created collections
 	capacity int64 // theirs
 	twins    bool  // two Created collections had the same name, once
@@ -59,7 +62,8 @@ func newTables(keys Keys, fields *fieldPool) *tables {
 		sick: map[string]metatable.Quarantined{}, graves: map[string]int64{},
 		spareCollections: map[int64][]place[*etcdpb.CollectionInfo]{},
 		spareAliases:     map[objectName][]place[*etcdpb.AliasInfo]{},
-		inlined:          map[int64]*model.Collection{}, touched: map[int64]*model.Collection{},
+		channels:         map[string]int{}, halves: map[int64]*model.Collection{},
+		inlined: map[int64]*model.Collection{}, touched: map[int64]*model.Collection{},
 	}
 }
 
@@ -142,6 +146,7 @@ func (t *tables) finish() {
 	damages := t.damages()
 	for id, c := range t.touched {
 		t.hide(t.collections[id])
+		t.count(t.collections[id], -1)
 		c.Damage = nil
 		if q, damaged := damages[id]; damaged {
 			c.Damage = q
@@ -153,6 +158,7 @@ func (t *tables) finish() {
 		c.Fields, c.Partitions, c.Functions = fitted(c.Fields), fitted(c.Partitions), fitted(c.Functions)
 		t.collections[id] = c
 		t.show(c)
+		t.count(c, 1)
 	}
 	if len(t.touched) > 100 {
 		t.touched = map[int64]*model.Collection{} // a cleared map keeps its size, a snapshot's is large
@@ -212,6 +218,24 @@ func (t *tables) show(c *model.Collection) {
 		}
 	}
 	names[name] = c
+}
+
+// count keeps what a new term must know at once in step: how many collections use a channel, and which are half done.
+func (t *tables) count(c *model.Collection, by int) {
+	if c == nil || c.Info == nil {
+		return
+	}
+	for _, name := range c.Info.GetPhysicalChannelNames() {
+		if t.channels[name] += by; t.channels[name] == 0 {
+			delete(t.channels, name)
+		}
+	}
+	half := !c.Created() || slices.ContainsFunc(c.Partitions, func(p model.Partition) bool { return !p.Created() })
+	if half && by > 0 {
+		t.halves[c.ID()] = c
+	} else {
+		delete(t.halves, c.ID())
+	}
 }
 
 func (t *tables) hide(c *model.Collection) {

@@ -117,6 +117,12 @@ func (r Reader) Collections(dbID int64) iter.Seq[*model.Collection] {
 	}
 }
 
+// ChannelUse tells how many collections, in whatever state, use each physical channel. The map is the caller's.
+func (r Reader) ChannelUse() map[string]int { return maps.Clone(r.t.channels) }
+
+// Unfinished lists the collections that are not Created, or have partitions that are not.
+func (r Reader) Unfinished() []*model.Collection { return slices.Collect(maps.Values(r.t.halves)) }
+
 // AllCollections yields the collections of all databases in whatever state, in no order.
 func (r Reader) AllCollections() iter.Seq[*model.Collection] {
 	return func(yield func(*model.Collection) bool) {

@@ -199,7 +199,14 @@ func checkCounts(t *testing.T, v *View) {
 	v.Read(func(r Reader) {
 		total, capacity, perDB := 0, int64(0), map[int64]int{}
 		names := map[objectName]bool{}
+		channels, unfinished := map[string]int{}, 0
 		for c := range r.AllCollections() {
+			for _, name := range c.Info.GetPhysicalChannelNames() {
+				channels[name]++
+			}
+			if !c.Created() || slices.ContainsFunc(c.Partitions, func(p model.Partition) bool { return !p.Created() }) {
+				unfinished++
+			}
 			if c.Created() {
 				total++
 				capacity += c.Capacity()
@@ -209,6 +216,8 @@ func checkCounts(t *testing.T, v *View) {
 		}
 		require.Equal(t, total, r.Total())
 		require.Equal(t, capacity, r.Capacity())
+		require.Equal(t, channels, r.ChannelUse())
+		require.Len(t, r.Unfinished(), unfinished)
 		for name := range names {
 			require.NotNil(t, r.CollectionByName(name.db, name.name))
 		}

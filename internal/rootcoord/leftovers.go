@@ -23,7 +23,7 @@ type partitionLeft struct{ collectionID, partitionID int64 }
 // take counts what is there into a new ledger and channel pool, and lists the leftovers.
 func (r *RootCoord) take(p *parts) leftovers {
 	var left leftovers
-	inUse := make(map[string]int)
+	var inUse map[string]int
 	p.ledger = newLedger(p.limits)
 	r.view.Read(func(rd catalog.Reader) {
 		databases := rd.Databases()
@@ -34,10 +34,8 @@ func (r *RootCoord) take(p *parts) leftovers {
 			}
 		}
 		p.ledger.total, p.ledger.capacity = rd.Total(), rd.Capacity()
-		for c := range rd.AllCollections() {
-			for _, name := range c.Info.GetPhysicalChannelNames() {
-				inUse[name]++
-			}
+		inUse = rd.ChannelUse()
+		for _, c := range rd.Unfinished() {
 			if !c.Created() {
 				left.collections = append(left.collections, c)
 				continue

@@ -81,19 +81,16 @@ func dial(addr string) (rootcoordpb.RootCoordClient, error) {
 func rate(ctx context.Context, d time.Duration, call func(ctx context.Context) error) (float64, error) {
 	var n atomic.Int64
 	var failed atomic.Pointer[error]
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
 	began := time.Now()
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {
-			for ctx.Err() == nil {
-				if err := call(ctx); err == nil {
-					n.Add(1)
-				} else if ctx.Err() == nil {
+			for time.Since(began) < d && failed.Load() == nil {
+				if err := call(ctx); err != nil {
 					failed.Store(&err)
 					return
 				}
+				n.Add(1)
 			}
 		})
 	}
