@@ -115,7 +115,7 @@ func failover(ctx context.Context, b *bench) error {
 		}
 		report(how.name+" of the active, 10k collections, to the first create", fmt.Sprintf("%s, %d failed", spread(took), failed), how.target)
 	}
-	return b.starts(ctx)
+	return nil
 }
 
 // idle is what a standby costs.
@@ -126,13 +126,17 @@ func idle(p *proc) {
 	report("idle standby, 10k collections", fmt.Sprintf("%.1f %% of a core, %.0f MB", used, p.rss()), "1 %, 60 MB")
 }
 
-// starts measures from the start of a process to Healthy.
-func (b *bench) starts(ctx context.Context) error {
-	for _, p := range b.procs[1:] {
-		if p.cmd.ProcessState == nil {
-			p.end(syscall.SIGTERM)
-		}
+// start measures from the start of a process to Healthy.
+func start(ctx context.Context, b *bench) error {
+	client, first, err := b.one(ctx)
+	if err != nil {
+		return err
 	}
+	var made atomic.Int64
+	if err := fill(ctx, client, &made, 10000); err != nil {
+		return err
+	}
+	first.end(syscall.SIGTERM)
 	var took []time.Duration
 	var memory []float64
 	for range 5 {

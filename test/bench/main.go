@@ -41,7 +41,7 @@ type measurement struct {
 
 func run(ctx context.Context, only *regexp.Regexp, quick bool) error {
 	for _, m := range []measurement{
-		{"timestamps", timestamps}, {"describe", describe}, {"create", create}, {"failover", failover}, {"takeover", takeover},
+		{"timestamps", timestamps}, {"describe", describe}, {"create", create}, {"start", start}, {"failover", failover}, {"takeover", takeover},
 	} {
 		if !only.MatchString(m.name) {
 			continue

@@ -117,7 +117,6 @@ func TestEtcdAwayForLongerThanTheTTL(t *testing.T) {
 	t.Parallel()
 	long(t)
 	s := newStage(t, func(o *stageOptions) { o.env = []string{"COMMON_SESSION_TTL=10"} })
-	_, term := s.active()
 	s.etcd.Kill()
 	time.Sleep(25 * time.Second)
 	for _, c := range s.coords {
@@ -126,7 +125,23 @@ func TestEtcdAwayForLongerThanTheTTL(t *testing.T) {
 	s.etcd.Restart()
 	s.etcd.WaitReady()
 	s.settle()
-	_ = term
+	s.finish()
+}
+
+func TestEtcdAwayForNinetySeconds(t *testing.T) {
+	t.Parallel()
+	long(t)
+	s := newStage(t)
+	s.etcd.Kill()
+	time.Sleep(90 * time.Second)
+	for _, c := range s.coords {
+		require.True(t, c.Running(), "no outage of etcd ends a process")
+	}
+	s.etcd.Restart()
+	s.etcd.WaitReady()
+	back := time.Now()
+	require.Eventually(t, func() bool { return s.work.LastAnswer().After(back) }, time.Minute, time.Millisecond)
+	t.Logf("served again %v after etcd accepted writes", time.Since(back).Round(time.Millisecond))
 	s.finish()
 }
 
