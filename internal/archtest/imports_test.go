@@ -1,5 +1,5 @@
-// Package archtest keeps the imports of the tree pointing down.
-package archtest
+
+package archtest_test
 
 import (
 	"encoding/json"

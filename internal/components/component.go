@@ -50,12 +50,6 @@ type process struct {
 	dial    []grpc.DialOption
 }
 
-// tables is a role that can say whether it has loaded its metadata.
-type tables interface {
-	coord.Role
-	Loaded() <-chan struct{}
-}
-
 // role says how one role differs from the others.
 type role struct {
 	name       string
@@ -63,7 +57,7 @@ type role struct {
 	settings   func(*config.Config) *config.Coord
 	companions []string
 	services   func(*rpc.Component) []rpc.Service
-	construct  func(p process) (tables, error)
+	construct  func(p process) (coord.Role, error)
 	started    func(*zap.Logger) // logs the documented last line of a start
 }
 

@@ -4,6 +4,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/datacoord"
 	"github.com/milvus-coord/milvus/internal/rpc"
 )
@@ -15,7 +16,7 @@ func dataCoord() role {
 		settings:   func(c *config.Config) *config.Coord { return &c.DataCoord },
 		companions: []string{"indexcoord"}, // Milvus registers the role that DataCoord has taken over, too
 		services:   rpc.DataCoordServices,
-		construct: func(p process) (tables, error) {
+		construct: func(p process) (coord.Role, error) {
 			return datacoord.New(datacoord.Config{MetaRoot: p.cfg.Etcd.MetaRoot(), Standby: p.cfg.DataCoord.ActiveStandby},
 				datacoord.Deps{Client: p.client, Logger: p.log})
 		},

@@ -4,6 +4,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/querycoord"
 	"github.com/milvus-coord/milvus/internal/rpc"
 )
@@ -14,7 +15,7 @@ func queryCoord() role {
 		section:  "queryCoord",
 		settings: func(c *config.Config) *config.Coord { return &c.QueryCoord },
 		services: rpc.QueryCoordServices,
-		construct: func(p process) (tables, error) {
+		construct: func(p process) (coord.Role, error) {
 			return querycoord.New(querycoord.Config{MetaRoot: p.cfg.Etcd.MetaRoot(), Standby: p.cfg.QueryCoord.ActiveStandby},
 				querycoord.Deps{Client: p.client, Logger: p.log})
 		},

@@ -4,6 +4,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/rootcoord"
 	"github.com/milvus-coord/milvus/internal/rpc"
 )
@@ -19,7 +20,7 @@ func rootCoord() role {
 	}
 }
 
-func newRootCoord(p process) (tables, error) {
+func newRootCoord(p process) (coord.Role, error) {
 	l := p.cfg.Limits
 	return rootcoord.New(rootcoord.Config{
 		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster, Standby: p.cfg.RootCoord.ActiveStandby,

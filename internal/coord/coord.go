@@ -19,6 +19,8 @@ type Role interface {
 	Name() string
 	// Follow keeps the role's tables up to date, in standby and while active, until ctx ends.
 	Follow(ctx context.Context) error
+	// Loaded is closed when the tables hold a first snapshot.
+	Loaded() <-chan struct{}
 	// Activate builds what serves one term. It returns when everything that must precede the first answer is done. ctx
 	// ends with the term and also when the process is told to stop.
 	Activate(ctx context.Context, term *sessionutil.Term) (Instance, error)
@@ -116,11 +118,16 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Registered implements sessionutil.Handler.
-func (c *Coordinator) Registered() {
+// Registered implements sessionutil.Handler. A process competes for the role when its tables are warm: won earlier, the
+// role would wait for them, while another process might have been ready.
+func (c *Coordinator) Registered(ctx context.Context) {
 	c.setState(commonpb.StateCode_StandBy, 0)
 	if c.OnRegistered != nil {
 		c.OnRegistered()
+	}
+	select {
+	case <-c.Role.Loaded():
+	case <-ctx.Done():
 	}
 }
 

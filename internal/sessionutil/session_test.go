@@ -35,7 +35,7 @@ type peer struct {
 	runErr  chan error
 }
 
-func (p *peer) Registered() {}
+func (p *peer) Registered(context.Context) {}
 
 func (p *peer) Serve(ctx context.Context, term *Term, o Origin) error {
 	p.terms <- term

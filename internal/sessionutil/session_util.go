@@ -52,9 +52,10 @@ func New(cfg Config, deps Deps) (*Session, error) {
 
 // Handler is told what becomes of the session. Its calls come one after the other.
 type Handler interface {
-	// Registered is called when the process' lease and keys are in etcd, before it competes for the role. Without
-	// active-standby nothing is put until the role is won.
-	Registered()
+	// Registered is called when the process' lease and keys are in etcd; without active-standby nothing is put until the
+	// role is won. The process competes for the role when Registered returns: it may wait until it is fit to, but no
+	// longer than ctx.
+	Registered(ctx context.Context)
 	// Serve is the active role: it blocks while the process is active, and returns when ctx ends (having answered what
 	// was under way), when the term's context ends, or when it cannot go on. Then the role is given back.
 	Serve(ctx context.Context, term *Term, origin Origin) error
@@ -71,7 +72,7 @@ func (s *Session) Run(ctx context.Context, h Handler) error {
 		if err != nil {
 			break // ctx has ended
 		}
-		h.Registered()
+		h.Registered(ctx)
 		term, origin, err := s.campaign(ctx, reg, served)
 		if err == nil {
 			served = true

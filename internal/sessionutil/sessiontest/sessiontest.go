@@ -60,7 +60,7 @@ func ClaimUntil(t testing.TB, client *clientv3.Client, metaRoot, role string) (*
 
 type handler struct{ terms chan *sessionutil.Term }
 
-func (h handler) Registered() {}
+func (h handler) Registered(context.Context) {}
 
 func (h handler) Serve(ctx context.Context, term *sessionutil.Term, _ sessionutil.Origin) error {
 	select {
