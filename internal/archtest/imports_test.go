@@ -1,4 +1,3 @@
-
 package archtest_test
 
 import (
