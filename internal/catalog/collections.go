@@ -94,6 +94,28 @@ func (w *Writer) AlterCollection(ctx context.Context, info *etcdpb.CollectionInf
 	return w.commit(ctx, b)
 }
 
+// AlterField replaces the record of a field. The collection's own record is written as it is, for it is the one that guards.
+func (w *Writer) AlterField(ctx context.Context, collectionID int64, field *schemapb.FieldSchema) error {
+	c, err := w.modern(ctx, collectionID)
+	if err != nil {
+		return err
+	}
+	info, err := record(c.Info)
+	if err != nil {
+		return err
+	}
+	key := w.keys.child(fields, collectionID, field.GetFieldID())
+	value, err := encode(key, field)
+	if err != nil {
+		return err
+	}
+	b := w.begin()
+	b.replace(c.Key, info)
+	b.put(key, value)
+	b.ops = append(b.ops, clientv3.OpDelete(w.keys.copies(key), clientv3.WithPrefix()))
+	return w.commit(ctx, b)
+}
+
 // RenameCollection gives a collection another name, and another database if dbID is not its own.
 func (w *Writer) RenameCollection(ctx context.Context, id, dbID int64, dbName, name string) error {
 	c, err := w.modern(ctx, id)

@@ -1,0 +1,110 @@
+package rootcoord
+
+import (
+	"context"
+	"errors"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/model"
+	"github.com/milvus-coord/milvus/internal/rootcoord/schema"
+)
+
+// AlterCollection sets properties of a collection, or deletes some. Setting what is set already is a success.
+func (h *collectionHandlers) AlterCollection(ctx context.Context, req *milvuspb.AlterCollectionRequest) (*commonpb.Status, error) {
+	set, deleted := req.GetProperties(), req.GetDeleteKeys()
+	switch {
+	case req.GetCollectionName() == "":
+		return nil, errors.New("alter collection failed, the request names no collection")
+	case len(set) == 0 && len(deleted) == 0:
+		return nil, errors.New("alter collection failed, the request has neither properties to set nor keys to delete")
+	case len(set) > 0 && len(deleted) > 0:
+		return nil, errors.New("alter collection failed, properties cannot be set and deleted in one request")
+	}
+	return h.alter(ctx, req.GetDbName(), req.GetCollectionName(), commonpb.MsgType_AlterCollection,
+		func(c *model.Collection) (work, error) {
+			properties := changeProperties(c.Info.GetProperties(), set, deleted)
+			if schema.SameParams(properties, c.Info.GetProperties()) {
+				return nil, nil
+			}
+			info, _ := proto.Clone(c.Info).(*etcdpb.CollectionInfo)
+			info.DbId, info.Properties = c.DBID(), properties
+			return func(ctx context.Context) error { return h.writer.AlterCollection(ctx, info) }, nil
+		})
+}
+
+// AlterCollectionField sets type parameters of a field. Unlike Milvus 2.5 it stores the field, so that the change is still
+// there after the next takeover.
+func (h *collectionHandlers) AlterCollectionField(
+	ctx context.Context, req *milvuspb.AlterCollectionFieldRequest,
+) (*commonpb.Status, error) {
+	switch {
+	case req.GetCollectionName() == "":
+		return nil, errors.New("alter collection field failed, the request names no collection")
+	case req.GetFieldName() == "":
+		return nil, errors.New("alter collection field failed, the request names no field")
+	case len(req.GetProperties()) == 0:
+		return nil, errors.New("alter collection field failed, the request has no properties to set")
+	}
+	return h.alter(ctx, req.GetDbName(), req.GetCollectionName(), commonpb.MsgType_AlterCollectionField,
+		func(c *model.Collection) (work, error) {
+			old := fieldByName(c, req.GetFieldName())
+			if old == nil {
+				return nil, errs.ParameterInvalid.Withf("collection %s has no field %s", c.Name(), req.GetFieldName())
+			}
+			params := changeProperties(old.GetTypeParams(), req.GetProperties(), nil)
+			if schema.SameParams(params, old.GetTypeParams()) {
+				return nil, nil
+			}
+			field, _ := proto.Clone(old).(*schemapb.FieldSchema)
+			field.TypeParams = params
+			return func(ctx context.Context) error { return h.writer.AlterField(ctx, c.ID(), field) }, nil
+		})
+}
+
+// work writes a change that has been found valid.
+type work func(context.Context) error
+
+// alter changes one collection under its lock. plan says how, and nil if it is as it is wanted already.
+func (h *collectionHandlers) alter(
+	ctx context.Context, database, name string, kind commonpb.MsgType, plan func(*model.Collection) (work, error),
+) (*commonpb.Status, error) {
+	database = databaseName(database)
+	return status(h.ddl.do(ctx, h.meta.collectionLocks(database, name), repeatable, func(ctx context.Context) error {
+		c, err := h.meta.byName(database, name, latest)
+		if err != nil {
+			return err
+		}
+		write, err := plan(c)
+		if err != nil || write == nil {
+			return err
+		}
+		ts, err := h.timestamps.Alloc(ctx, 1)
+		if err != nil {
+			return err
+		}
+		change := change{kind: kind, ts: ts, database: database, collection: c, name: name}
+		if err := h.effects.before(ctx, change); err != nil {
+			return err
+		}
+		if err := write(ctx); err != nil {
+			return err
+		}
+		h.effects.after(ctx, change)
+		return nil
+	}))
+}
+
+func fieldByName(c *model.Collection, name string) *schemapb.FieldSchema {
+	for _, f := range c.Fields {
+		if f.GetName() == name {
+			return f
+		}
+	}
+	return nil
+}
