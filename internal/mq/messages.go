@@ -1,0 +1,93 @@
+package mq
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// Names of properties, by which Milvus' consumers sort messages without decoding them.
+const (
+	typeProperty      = "msg_type"
+	timestampProperty = "timestamp"
+	channelProperty   = "vchannel" // empty: for all virtual channels
+)
+
+// body is a message of Milvus' wire format with a base.
+type body interface {
+	proto.Message
+	GetBase() *commonpb.MsgBase
+}
+
+// encode makes a message as it is stored.
+func encode(m body) (Message, error) {
+	payload, err := proto.Marshal(m)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode a %s: %w", m.GetBase().GetMsgType(), err)
+	}
+	return Message{Payload: payload, Properties: map[string]string{
+		typeProperty:      m.GetBase().GetMsgType().String(),
+		timestampProperty: strconv.FormatUint(m.GetBase().GetTimestamp(), 10),
+		channelProperty:   "",
+	}}, nil
+}
+
+// Collection is what messages say of a collection.
+type Collection struct {
+	ID               int64
+	Name             string
+	PartitionIDs     []int64
+	Schema           proto.Message // with the system fields
+	VirtualChannels  []string
+	PhysicalChannels []string
+}
+
+// CreateCollection says that a collection is created at ts.
+func CreateCollection(c Collection, ts uint64) (Message, error) {
+	schema, err := proto.Marshal(c.Schema)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode the schema of collection %d: %w", c.ID, err)
+	}
+	return encode(&msgpb.CreateCollectionRequest{
+		Base:         &commonpb.MsgBase{MsgType: commonpb.MsgType_CreateCollection, Timestamp: ts},
+		CollectionID: c.ID, PartitionIDs: c.PartitionIDs, Schema: schema,
+		VirtualChannelNames: c.VirtualChannels, PhysicalChannelNames: c.PhysicalChannels,
+	})
+}
+
+// DropCollection says that a collection is dropped at ts.
+func DropCollection(id int64, name string, ts uint64, serverID int64) (Message, error) {
+	return encode(&msgpb.DropCollectionRequest{
+		Base:         &commonpb.MsgBase{MsgType: commonpb.MsgType_DropCollection, Timestamp: ts, SourceID: serverID},
+		CollectionID: id, CollectionName: name,
+	})
+}
+
+// DropPartition says that a partition is dropped at ts.
+func DropPartition(collectionID, id int64, name string, ts uint64, serverID int64) (Message, error) {
+	return encode(&msgpb.DropPartitionRequest{
+		Base:         &commonpb.MsgBase{MsgType: commonpb.MsgType_DropPartition, Timestamp: ts, SourceID: serverID},
+		CollectionID: collectionID, PartitionID: id, PartitionName: name,
+	})
+}
+
+// ReplicateEnd says that what is named is no replica of another cluster's any more; no collection stands for a whole database.
+func ReplicateEnd(database, collection, replicateID string, ts uint64, serverID int64) (Message, error) {
+	return encode(&msgpb.ReplicateMsg{
+		Base: &commonpb.MsgBase{
+			MsgType: commonpb.MsgType_Replicate, Timestamp: ts, SourceID: serverID,
+			ReplicateInfo: &commonpb.ReplicateInfo{IsReplicate: true, ReplicateID: replicateID},
+		},
+		IsEnd: true, Database: database, Collection: collection,
+	})
+}
+
+// TimeTick says that nothing before or at ts comes any more.
+func TimeTick(ts uint64, serverID int64) (Message, error) {
+	return encode(&msgpb.TimeTickMsg{
+		Base: &commonpb.MsgBase{MsgType: commonpb.MsgType_TimeTick, Timestamp: ts, SourceID: serverID},
+	})
+}
