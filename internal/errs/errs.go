@@ -104,19 +104,21 @@ var (
 	GeneralCapacityExceeded = &Kind{250, "general capacity exceeded", false}
 	ChannelNotFound         = &Kind{500, "channel not found", false}
 
-	DatabaseNotFound     = &Kind{800, "database not found", false}
-	DatabaseNumLimit     = &Kind{801, "exceeded the limit number of database", false}
-	DatabaseNameInvalid  = &Kind{802, "invalid database name", false}
-	NodeNotFound         = &Kind{901, "node not found", false}
-	NodeNotMatch         = &Kind{904, "node not match", false}
-	IoKeyNotFound        = &Kind{1000, "key not found", false}
-	ParameterInvalid     = &Kind{1100, "invalid parameter", false}
-	ParameterMissing     = &Kind{1101, "missing parameter", false}
-	MetricNotFound       = &Kind{1200, "metric not found", false}
-	AliasNotFound        = &Kind{1600, "alias not found", false}
-	AliasCollectionClash = &Kind{1601, "alias and collection name conflict", false}
-	AliasAlreadyExists   = &Kind{1602, "alias already exist", false}
-	AliasDangling        = &Kind{1603, "collection id of alias not found", false}
+	DatabaseNotFound      = &Kind{800, "database not found", false}
+	DatabaseNumLimit      = &Kind{801, "exceeded the limit number of database", false}
+	DatabaseNameInvalid   = &Kind{802, "invalid database name", false}
+	NodeNotFound          = &Kind{901, "node not found", false}
+	NodeNotMatch          = &Kind{904, "node not match", false}
+	IoKeyNotFound         = &Kind{1000, "key not found", false}
+	ParameterInvalid      = &Kind{1100, "invalid parameter", false}
+	ParameterMissing      = &Kind{1101, "missing parameter", false}
+	MetricNotFound        = &Kind{1200, "metric not found", false}
+	MqInternal            = &Kind{1302, "message queue internal error", false}
+	PrivilegeNotPermitted = &Kind{1401, "privilege not permitted", false}
+	AliasNotFound         = &Kind{1600, "alias not found", false}
+	AliasCollectionClash  = &Kind{1601, "alias and collection name conflict", false}
+	AliasAlreadyExists    = &Kind{1602, "alias already exist", false}
+	AliasDangling         = &Kind{1603, "collection id of alias not found", false}
 
 	Canceled         = &Kind{10000, "context canceled", false}
 	DeadlineExceeded = &Kind{10001, "context deadline exceeded", false}

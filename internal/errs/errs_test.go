@@ -63,3 +63,17 @@ func TestKindsAreDistinct(t *testing.T) {
 	require.NotErrorIs(t, DatabaseNotFound.With(""), CollectionNotFound)
 	require.False(t, Retriable(fmt.Errorf("w: %w", NotReady)))
 }
+
+func TestVerdicts(t *testing.T) {
+	for err, want := range map[error]bool{
+		errors.New("taken"):                                   true,
+		Legacy(errors.New("taken"), 35):                       true,
+		Input(errors.New("no name")):                          true,
+		fmt.Errorf("put: %w", errors.New("no answer")):        false,
+		Legacy(fmt.Errorf("put: %w", context.Canceled), 35):   false,
+		errors.Join(errors.New("a"), errors.New("no answer")): false,
+	} {
+		require.Equal(t, want, Verdict(err), "%v", err)
+	}
+	require.False(t, Verdict(nil))
+}

@@ -35,6 +35,23 @@ type legacyError struct {
 
 func (e *legacyError) Unwrap() error { return e.error }
 
+// Verdict tells whether err is its maker's own text, and nothing has failed beneath it: a request was judged, and not
+// begun. Errors of a kind other than Unexpected say so by their kind.
+func Verdict(err error) bool {
+	for {
+		switch e := err.(type) { //nolint:errorlint // walking the chain by hand
+		case *legacyError:
+			err = e.error
+		case *inputError:
+			err = e.error
+		case interface{ Unwrap() error }, interface{ Unwrap() []error }:
+			return false
+		default:
+			return err != nil
+		}
+	}
+}
+
 // Success is the Status of a call that did what it was asked. Each call returns a new message.
 func Success() *commonpb.Status { return &commonpb.Status{} }
 
@@ -128,7 +145,7 @@ func byCode(code int32) *Kind {
 		NotReady, Unavailable, RequestLimitExceeded, Internal, CrossClusterRouting, Unimplemented,
 		CollectionNotFound, CollectionNumLimit, CollectionIllegalSchema, PartitionNotFound, GeneralCapacityExceeded, ChannelNotFound,
 		DatabaseNotFound, DatabaseNumLimit, DatabaseNameInvalid, NodeNotFound, NodeNotMatch, IoKeyNotFound,
-		ParameterInvalid, ParameterMissing, MetricNotFound, AliasNotFound, AliasCollectionClash, AliasAlreadyExists,
+		ParameterInvalid, ParameterMissing, MetricNotFound, MqInternal, PrivilegeNotPermitted, AliasNotFound, AliasCollectionClash, AliasAlreadyExists,
 		AliasDangling, Canceled, DeadlineExceeded, Unexpected,
 	} {
 		if k.code == code {

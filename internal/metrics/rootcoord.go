@@ -23,6 +23,18 @@ type RootCoord struct {
 	// Partitions and DMLChannels are totals over all databases.
 	Partitions  prometheus.Gauge
 	DMLChannels prometheus.Gauge
+	// Proxies is the number of proxies that have a session.
+	Proxies prometheus.Gauge
+	// Users, Roles and PrivilegeGroups are those in etcd; groups are the custom ones.
+	Users           prometheus.Gauge
+	Roles           prometheus.Gauge
+	PrivilegeGroups prometheus.Gauge
+	// QuotaStates is 1 for each reason for which something is refused, by database name or "cluster".
+	QuotaStates *prometheus.GaugeVec
+	// RateLimitRatio is by how much writing to a collection is slowed down, from 0 to 1, by its id.
+	RateLimitRatio *prometheus.GaugeVec
+	// ForceDenyWriting counts how often writing began to be refused by force.
+	ForceDenyWriting prometheus.Counter
 
 	ddlCount   *prometheus.CounterVec
 	ddlLatency *prometheus.HistogramVec
@@ -30,17 +42,29 @@ type RootCoord struct {
 
 func newRootCoord(r prometheus.Registerer) *RootCoord {
 	c := &RootCoord{
-		IDs:            prometheus.NewCounter(prometheus.CounterOpts{Name: "milvus_rootcoord_id_alloc_count", Help: "Ids that were handed out."}),
-		Timestamp:      gauge("milvus_rootcoord_timestamp", "Physical part of the last timestamp, seconds of Unix time."),
-		TimestampSaved: gauge("milvus_rootcoord_timestamp_saved", "Bound of the timestamps in etcd, seconds of Unix time."),
-		Collections:    gauges("milvus_rootcoord_collection_num", "Collections by database.", "db_name"),
-		Partitions:     gauge("milvus_rootcoord_partition_num", "Partitions of all collections."),
-		DMLChannels:    gauge("milvus_rootcoord_dml_channel_num", "DML channels."),
-		ddlCount:       counters("milvus_rootcoord_ddl_req_count", "DDL calls: total, and their outcomes.", "function_name", "status"),
+		IDs:             prometheus.NewCounter(prometheus.CounterOpts{Name: "milvus_rootcoord_id_alloc_count", Help: "Ids that were handed out."}),
+		Timestamp:       gauge("milvus_rootcoord_timestamp", "Physical part of the last timestamp, seconds of Unix time."),
+		TimestampSaved:  gauge("milvus_rootcoord_timestamp_saved", "Bound of the timestamps in etcd, seconds of Unix time."),
+		Collections:     gauges("milvus_rootcoord_collection_num", "Collections by database.", "db_name"),
+		Partitions:      gauge("milvus_rootcoord_partition_num", "Partitions of all collections."),
+		DMLChannels:     gauge("milvus_rootcoord_dml_channel_num", "DML channels."),
+		Proxies:         gauge("milvus_rootcoord_proxy_num", "Proxies that have a session."),
+		Users:           gauge("milvus_rootcoord_credential_num", "Users."),
+		Roles:           gauge("milvus_rootcoord_num_of_roles", "Roles."),
+		PrivilegeGroups: gauge("milvus_rootcoord_num_of_privilege_groups", "Custom privilege groups."),
+		QuotaStates: gauges("milvus_rootcoord_quota_states", "1 for each reason for which something is refused, by database name or cluster.",
+			"quota_states", "name"),
+		RateLimitRatio: gauges("milvus_rootcoord_rate_limit_ratio", "By how much writing to a collection is slowed down, from 0 to 1.",
+			"collection_id"),
+		ForceDenyWriting: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "milvus_rootcoord_force_deny_writing_counter", Help: "How often writing began to be refused by force.",
+		}),
+		ddlCount: counters("milvus_rootcoord_ddl_req_count", "DDL calls: total, and their outcomes.", "function_name", "status"),
 		ddlLatency: histograms("milvus_rootcoord_ddl_req_latency", "How long DDL calls took, milliseconds.",
 			milvusBuckets, "function_name"),
 	}
-	r.MustRegister(c.IDs, c.Timestamp, c.TimestampSaved, c.Collections, c.Partitions, c.DMLChannels, c.ddlCount, c.ddlLatency)
+	r.MustRegister(c.IDs, c.Timestamp, c.TimestampSaved, c.Collections, c.Partitions, c.DMLChannels, c.Proxies, c.Users, c.Roles, c.PrivilegeGroups,
+		c.QuotaStates, c.RateLimitRatio, c.ForceDenyWriting, c.ddlCount, c.ddlLatency)
 	return c
 }
 

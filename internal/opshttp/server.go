@@ -21,9 +21,11 @@ import (
 type RoleStatus struct {
 	Name       string
 	State      commonpb.StateCode
-	ServerID   int64 // 0 before it is registered
-	Registered bool  // its session is in etcd
-	Loaded     bool  // its tables hold the metadata
+	ServerID   int64     // 0 before it is registered
+	Registered bool      // its session is in etcd
+	Loaded     bool      // its tables hold the metadata
+	Term       int64     // that it serves; 0 in standby
+	Since      time.Time // of its state
 }
 
 // serving tells what Milvus calls healthy.
@@ -36,6 +38,10 @@ type Config struct {
 	EnablePprof bool
 	// Status lists the roles of the process in a fixed order. It must not block.
 	Status func() []RoleStatus
+	// CatchUp waits until a role's tables show a revision, or ctx ends, and returns the revision that they show; nil:
+	// nobody can tell.
+	CatchUp func(ctx context.Context, role string, revision int64) int64
+	Version string // of the binary
 }
 
 // Deps are what the server shows and changes.
@@ -117,6 +123,7 @@ func newHandler(cfg Config, deps Deps) http.Handler {
 	mux.HandleFunc("/healthz", p.healthz)
 	mux.HandleFunc("/livez", livez)
 	mux.HandleFunc("/readyz", p.readyz)
+	mux.HandleFunc("/ha", standings{cfg}.serve)
 	mux.HandleFunc("/management/check/ready", p.checkReady)
 	mux.Handle("/metrics", scrape(deps.Metrics, deps.Logger))
 	mux.Handle("/metrics_default", scrape(deps.Runtime, deps.Logger))

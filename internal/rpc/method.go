@@ -202,6 +202,9 @@ func final(err error) bool {
 	case nil:
 		return true
 	case errs.Unexpected, errs.Internal, errs.Canceled, errs.DeadlineExceeded:
+		if errs.KindOf(err) == errs.Unexpected && errs.Verdict(err) {
+			return false
+		}
 		return errors.Is(err, sessionutil.ErrUnknown) || !errors.Is(err, sessionutil.ErrDeposed)
 	}
 	return false

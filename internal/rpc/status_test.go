@@ -245,11 +245,12 @@ func TestAnswersOfATermThatIsNotValid(t *testing.T) {
 		want int32
 	}{
 		{nil, 0},
-		{errs.CollectionNotFound.With(""), 1},                  // a verdict made from stale tables
-		{errors.New("etcd does not answer"), 65535},            // it may have been written
-		{fmt.Errorf("put: %w", context.Canceled), 10000},       // likewise
-		{fmt.Errorf("put: %w", sessionutil.ErrUnknown), 65535}, // likewise
-		{fmt.Errorf("put: %w", sessionutil.ErrDeposed), 1},     // it was not
+		{errs.CollectionNotFound.With(""), 1}, // a verdict made from stale tables
+		{errors.New("there is one of that name already"), 1},               // likewise
+		{fmt.Errorf("put: %w", errors.New("etcd does not answer")), 65535}, // it may have been written
+		{fmt.Errorf("put: %w", context.Canceled), 10000},                   // likewise
+		{fmt.Errorf("put: %w", sessionutil.ErrUnknown), 65535},             // likewise
+		{fmt.Errorf("put: %w", sessionutil.ErrDeposed), 1},                 // it was not
 		{errors.Join(sessionutil.ErrUnknown, sessionutil.ErrDeposed), 65535},
 	} {
 		valid, failure = true, c.err
