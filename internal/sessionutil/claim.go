@@ -19,6 +19,7 @@ import (
 const (
 	ReasonFirst     = "first"       // nobody of ours had it before
 	ReasonStopped   = "stopped"     // the predecessor drained and gave it back
+	ReasonSwitched  = "switched"    // it was asked to hand it over
 	ReasonKilled    = "killed"      // its connection broke and nobody listens at its addresses any more
 	ReasonSilent    = "silent"      // it did not renew its lease for the silence timeout
 	ReasonRestarted = "restarted"   // this process holds the addresses at which the predecessor listened
@@ -48,15 +49,33 @@ type claim struct {
 	holder *mvccpb.KeyValue // the active key, if it is taken
 	record termRecord       // the predecessor's, or the holder's
 	found  bool             // whether there is such a record
+
+	wish        *mvccpb.KeyValue // a switchover that is under way
+	maintenance *mvccpb.KeyValue // takeovers are paused
 }
 
-// claim tries to create the active key, its companions and the term record in one transaction.
+// claim tries to take the role. While it is being handed over, only the next one may: it takes the wish away with it. While
+// takeovers are paused, only the next one and the last holder may.
 func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
+	c, err := s.tryClaim(ctx, reg, nil, nil)
+	if err == nil && c.number == 0 && c.holder == nil && !s.barred(c) {
+		return s.tryClaim(ctx, reg, c.wish, c.maintenance)
+	}
+	return c, err
+}
+
+// tryClaim tries to create the active key, its companions and the term record in one transaction, where neither a wish nor a
+// pause lies, or those that are given.
+func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, maintenance *mvccpb.KeyValue) (claim, error) {
+	wishKey, pauseKey := switchKey(s.cfg.MetaRoot, s.cfg.Role), maintenanceKey(s.cfg.MetaRoot, s.cfg.Role)
 	value := s.record(reg.lease)
 	then := []clientv3.Op{
 		clientv3.OpGet(s.termKey),
 		clientv3.OpPut(s.activeKey, value, clientv3.WithLease(reg.lease)),
 		clientv3.OpPut(s.termKey, s.termRecord().encode()),
+	}
+	if wish != nil {
+		then = append(then, clientv3.OpDelete(wishKey))
 	}
 	for _, name := range s.cfg.Companions {
 		// Milvus expects a session under another role's name too, such as indexcoord beside datacoord.
@@ -66,9 +85,9 @@ func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 	err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
 		var err error
 		resp, err = c.Txn(ctx).
-			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0)).
+			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0), at(wishKey, wish), at(pauseKey, maintenance)).
 			Then(then...).
-			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey)).Commit()
+			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey), clientv3.OpGet(wishKey), clientv3.OpGet(pauseKey)).Commit()
 		return err
 	})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
@@ -89,11 +108,24 @@ func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 		c.number = resp.Header.Revision
 		return c, nil
 	}
-	c.holder = resp.Responses[1].GetResponseRange().GetKvs()[0]
-	if c.holder.Lease == int64(reg.lease) {
+	if kvs := resp.Responses[2].GetResponseRange().GetKvs(); len(kvs) == 1 {
+		c.wish = kvs[0]
+	}
+	if kvs := resp.Responses[3].GetResponseRange().GetKvs(); len(kvs) == 1 {
+		c.maintenance = kvs[0]
+	}
+	if kvs := resp.Responses[1].GetResponseRange().GetKvs(); len(kvs) == 1 {
+		c.holder = kvs[0]
+	}
+	if c.holder != nil && c.holder.Lease == int64(reg.lease) {
 		c.number, c.adopted = c.holder.CreateRevision, true
 	}
 	return c, nil
+}
+
+// at compares a key with what is known of it, nil for nothing.
+func at(key string, known *mvccpb.KeyValue) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(key), "=", known.GetModRevision())
 }
 
 func (c claim) describeHolder() string {
@@ -125,11 +157,11 @@ func (s *Session) origin(won claim, r *rival) Origin {
 		o.Predecessor, o.Address = r.serverID, r.address
 		o.Reason, o.Detect = r.cause()
 		if won.found && won.record.ServerID == r.serverID && won.record.Ended != "" {
-			o.Reason = ReasonStopped
+			o.Reason = won.record.howEnded()
 		}
 	case !won.found || won.adopted:
 	case won.record.Ended != "":
-		o.Reason = ReasonStopped
+		o.Reason = won.record.howEnded()
 	case won.record.ServerID == s.cfg.ServerID:
 		o.Reason = ReasonRegained
 	case s.holdsAddressesOf(won.record):

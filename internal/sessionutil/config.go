@@ -22,6 +22,8 @@ type Config struct {
 	Address  string // what others dial, host:port
 	HostName string
 	Version  string   // of the Milvus line whose protocol is spoken, without "v"
+	Binary   string   // version of this product
+	HTTP     string   // address of the port for operators
 	Direct   []string // addresses at which this process itself listens, without proxies or service names between
 
 	Standby    bool          // active-standby; without it a taken role is an error

@@ -50,6 +50,7 @@ type rival struct {
 	sign    time.Time // first sign of trouble
 	verdict string
 	silent  bool
+	spared  bool          // it is dead, and takeovers are paused
 	ack     chan struct{} // closed when the process itself said that its term is over
 	acked   bool
 
@@ -145,6 +146,15 @@ func (r *rival) calm() {
 	r.sign = time.Time{}
 }
 
+// spare tells, once, that the process is dead and takeovers are paused.
+func (r *rival) spare() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := !r.spared
+	r.spared = true
+	return first
+}
+
 func (r *rival) judge(verdict string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,6 +165,13 @@ func (r *rival) judge(verdict string) {
 func (d detector) condemn(ctx context.Context, r *rival, verdict string) error {
 	if !d.cfg.FastFailover {
 		return nil
+	}
+	if d.underMaintenance(ctx) {
+		if r.spare() {
+			d.log.Warn("the ACTIVE process is dead, but takeovers are paused: see 'milvus resume'", zap.String("reason", verdict),
+				zap.Int64("ServerID", r.serverID), zap.String("address", r.address))
+		}
+		return errMaintenance
 	}
 	r.judge(verdict)
 	d.log.Warn("the ACTIVE process is dead, revoking its lease", zap.String("reason", verdict),

@@ -38,6 +38,19 @@
 // A write whose reply was lost is sent again. Its guards make the copies harmless: whichever arrives first moves the
 // guarded keys on, and the others are refused.
 //
+// # Switchover
+//
+// A [Switch] is a wish in etcd, on a lease of a few seconds: the holder of that term is to hand over to that process. The
+// holder drains as if it were stopped, writes down that it has, and gives its lease back; then it registers anew, as a
+// standby. While the wish lies there a claim needs it to be the claimant's own, and takes it away in the same transaction,
+// so that no other standby, and not the old holder, is faster. If the next one dies before it claims, the wish expires and
+// all compete. The wish decides nothing about safety: a term that is handed over ends as every term does.
+//
+// # Maintenance
+//
+// While [Maintenance] lies in etcd, no death is made official and a free role is taken by its last holder, restarted or
+// not, or by switchover, and by nobody else. It delays claims and makes none: all of the above holds.
+//
 // # What it does not promise
 //
 // It does not fence writers that do not use it: a Milvus 2.5 coordinator that was deposed, or a person with etcdctl. It

@@ -25,6 +25,9 @@ func memberKey(metaRoot, role string, serverID int64) string {
 // termKey holds the [termRecord] of a role.
 func termKey(metaRoot, role string) string { return metaRoot + "/ha/" + role + "/term" }
 
+// processPrefix is where the processes of a role say more about themselves than a session does, on the session's lease.
+func processPrefix(metaRoot, role string) string { return metaRoot + "/ha/" + role + "/process/" }
+
 // HistoryKey is where the takeover that began a term is recorded; the keys sort by term.
 func HistoryKey(metaRoot, role string, term int64) string {
 	return fmt.Sprintf("%s/ha/%s/history/%020d", metaRoot, role, term)

@@ -89,16 +89,20 @@ func (s *Session) tryRegister(ctx context.Context) (*registration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take a lease: %w", err)
 	}
+	value := s.record(reg.lease)
+	puts := []clientv3.Op{clientv3.OpPut(s.processKey, s.processRecord().encode(), clientv3.WithLease(reg.lease))}
 	if s.cfg.Standby {
-		value := s.record(reg.lease)
-		err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
-			_, err := c.Put(ctx, s.memberKey, value, clientv3.WithLease(reg.lease))
-			return err
-		})
-		if err != nil {
-			s.revoke(ctx, reg.lease)
-			return nil, fmt.Errorf("register %s: %w", s.memberKey, err)
-		}
+		puts = append(puts, clientv3.OpPut(s.memberKey, value, clientv3.WithLease(reg.lease)))
+	}
+	err = s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.Txn(ctx).Then(puts...).Commit()
+		return err
+	})
+	if err != nil {
+		s.revoke(ctx, reg.lease)
+		return nil, fmt.Errorf("register %s: %w", s.memberKey, err)
+	}
+	if s.cfg.Standby {
 		s.log.Info("put session key into etcd", zap.String("key", s.memberKey), zap.String("value", value))
 	}
 	// A stopping process drains before its lease goes, so the lease does not end with ctx.

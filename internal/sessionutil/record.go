@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Record is a session as Milvus 2.5 writes it under <metaRoot>/session/: field order, names and omissions are Milvus',
@@ -63,10 +64,36 @@ type termRecord struct {
 	Reason   string   `json:"Reason,omitempty"`
 }
 
+// howEnded is the reason of the next term, when this one was ended by its holder.
+func (r termRecord) howEnded() string {
+	if r.Reason == ReasonSwitched {
+		return ReasonSwitched
+	}
+	return ReasonStopped
+}
+
 func (r termRecord) encode() string {
 	b, err := json.Marshal(r)
 	if err != nil {
 		panic(fmt.Sprintf("sessionutil: encode a term record: %v", err))
+	}
+	return string(b)
+}
+
+// Process is what a process says of itself beside its session, for operators.
+type Process struct {
+	ServerID int64     `json:"ServerID"`
+	Binary   string    `json:"Binary"`         // version of this product
+	HTTP     string    `json:"HTTP,omitempty"` // address of the port for operators
+	PID      int       `json:"PID"`
+	Since    time.Time `json:"Since"`   // of its registration
+	Standby  bool      `json:"Standby"` // active-standby is on
+}
+
+func (p Process) encode() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("sessionutil: encode what a process says of itself: %v", err))
 	}
 	return string(b)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -30,6 +31,8 @@ type Session struct {
 	activeKey string
 	memberKey string
 	termKey   string
+
+	processKey string
 }
 
 // New checks cfg. It does no I/O.
@@ -47,6 +50,8 @@ func New(cfg Config, deps Deps) (*Session, error) {
 		activeKey: ActiveKey(cfg.MetaRoot, cfg.Role),
 		memberKey: memberKey(cfg.MetaRoot, cfg.Role, cfg.ServerID),
 		termKey:   termKey(cfg.MetaRoot, cfg.Role),
+
+		processKey: processPrefix(cfg.MetaRoot, cfg.Role) + formatID(cfg.ServerID),
 	}, nil
 }
 
@@ -99,14 +104,15 @@ func (s *Session) Run(ctx context.Context, h Handler) error {
 // serve runs one term and gives the role back.
 func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origin) error {
 	watch, stopWatch := context.WithCancel(term.ctx)
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		s.watchOwnKey(watch, term)
-	}()
-	err := h.Serve(ctx, term, origin)
+	serving, handOver := context.WithCancelCause(ctx)
+	defer handOver(nil)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchOwnKey(watch, term) })
+	watching.Go(func() { s.watchSwitch(watch, term, handOver) })
+	err := h.Serve(serving, term, origin)
 	stopWatch()
-	<-watching
+	watching.Wait()
+	switched := errors.Is(context.Cause(serving), errSwitched)
 	cause := context.Cause(term.ctx)
 	switch {
 	case cause != nil:
@@ -117,23 +123,28 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 		s.log.Info("giving the ACTIVE role back", zap.Int64("term", term.number))
 	}
 	term.end(errResigned)
-	s.resign(ctx, term, cause, err)
+	s.resign(ctx, term, howTermEnded(cause, err, switched))
 	if n := term.FencedOff(); n > 0 {
 		s.metrics.FencedOff(s.cfg.Role, n)
 	}
 	return err
 }
 
-// resign writes down that this term has answered its last call, so that the next holder need not wait. The lease is
-// revoked after it. It is best effort: without the record the next holder waits out the serve window.
-func (s *Session) resign(ctx context.Context, term *Term, cause, err error) {
-	reason := "stopped"
+func howTermEnded(cause, err error, switched bool) string {
 	switch {
 	case cause != nil:
-		reason = cause.Error()
+		return cause.Error()
 	case err != nil:
-		reason = "failed: " + err.Error()
+		return "failed: " + err.Error()
+	case switched:
+		return ReasonSwitched
 	}
+	return ReasonStopped
+}
+
+// resign writes down that this term has answered its last call, so that the next holder need not wait. The lease is
+// revoked after it. It is best effort: without the record the next holder waits out the serve window.
+func (s *Session) resign(ctx context.Context, term *Term, reason string) {
 	ended := s.termRecord()
 	ended.Ended, ended.Reason = time.Now().Format(time.RFC3339Nano), reason
 	werr := s.members.Do(context.WithoutCancel(ctx), renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
@@ -162,6 +173,9 @@ func (s *Session) watchOwnKey(ctx context.Context, term *Term) {
 	}
 }
 
+// handOverPoll is how often a process looks whether a switchover between others is done.
+const handOverPoll = 50 * time.Millisecond
+
 // campaign competes for the active key until it is won or the registration or ctx ends. first is false when this process
 // has been active before: then a taken role is waited for even without active-standby.
 func (s *Session) campaign(ctx context.Context, reg *registration, before bool) (*Term, Origin, error) {
@@ -171,6 +185,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 
 	var rival *rival
 	defer func() { rival.release() }()
+	barred := false
 	standby := standbyLine{log: s.log, role: s.cfg.Role}
 	defer standby.stop()
 	for try := 0; ctx.Err() == nil; try++ {
@@ -191,6 +206,13 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 		}
 		if won.number != 0 {
 			return s.accede(ctx, reg, won, rival, time.Since(began))
+		}
+		if won.holder == nil {
+			if s.cfg.Standby {
+				standby.start()
+			}
+			s.waitBarred(ctx, won, &barred)
+			continue
 		}
 		if !s.cfg.Standby && !before && try+1 >= s.cfg.RetryTimes {
 			return nil, Origin{}, &TakenError{Role: s.cfg.Role, Key: s.activeKey, Holder: won.describeHolder()}
@@ -307,6 +329,12 @@ func (s *Session) termRecord() termRecord {
 		HostName: s.cfg.HostName,
 		PID:      os.Getpid(),
 		Since:    time.Now().Format(time.RFC3339Nano),
+	}
+}
+
+func (s *Session) processRecord() Process {
+	return Process{
+		ServerID: s.cfg.ServerID, Binary: s.cfg.Binary, HTTP: s.cfg.HTTP, PID: os.Getpid(), Since: time.Now(), Standby: s.cfg.Standby,
 	}
 }
 

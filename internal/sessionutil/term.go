@@ -62,7 +62,7 @@ func (t *Term) Context() context.Context { return t.ctx }
 // was begun less than the serve window ago. It is arithmetic on a local clock that counts while the process or the
 // machine is suspended.
 func (t *Term) Valid() bool {
-	return clock.Now() < t.validUntil.Load() && t.ctx.Err() == nil
+	return (!bounded || clock.Now() < t.validUntil.Load()) && t.ctx.Err() == nil
 }
 
 // FencedOff counts the writes of this term that etcd refused because the term was over.
@@ -108,7 +108,9 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 		return 0, fmt.Errorf("%w: %w", ErrDeposed, context.Cause(t.ctx))
 	}
 	cmps := make([]clientv3.Cmp, 0, len(txn.Guards)+1)
-	cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(t.key), "=", t.number))
+	if fenced {
+		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(t.key), "=", t.number))
+	}
 	elses := make([]clientv3.Op, 0, len(txn.Guards)+1)
 	elses = append(elses, clientv3.OpGet(t.key, clientv3.WithKeysOnly()))
 	for _, g := range txn.Guards {

@@ -1,0 +1,8 @@
+//go:build nodeadline && !nofence
+
+package sessionutil
+
+const (
+	fenced  = true
+	bounded = false
+)

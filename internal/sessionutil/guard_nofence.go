@@ -1,0 +1,8 @@
+//go:build nofence
+
+package sessionutil
+
+const (
+	fenced  = false
+	bounded = false
+)
