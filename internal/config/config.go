@@ -7,23 +7,29 @@ import (
 
 // Config is the whole configuration of a process. Sizes are bytes. It is never changed after Load.
 type Config struct {
-	Etcd        Etcd
-	MetaStore   MetaStore
-	Session     Session
-	RootCoord   Coord
-	DataCoord   Coord
-	QueryCoord  Coord
-	Cluster     string // msgChannel.chanNamePrefix.cluster: names the cluster to its clients and prefixes its channels
-	Channels    Channels
-	Limits      RootLimits
-	Security    Security
-	Log         Log
-	HTTP        HTTP
-	InternalTLS TLS
-	GRPC        GRPC
-	MinIO       MinIO
-	Pulsar      Pulsar
-	Trace       Trace
+	Etcd       Etcd
+	MetaStore  MetaStore
+	Session    Session
+	RootCoord  Coord
+	DataCoord  Coord
+	QueryCoord Coord
+	Cluster    string // msgChannel.chanNamePrefix.cluster: names the cluster to its clients and prefixes its channels
+	Channels   Channels
+	Limits     RootLimits
+	Quota      Quota
+	// ProxyCallTimeout bounds a call of RootCoord to a proxy.
+	ProxyCallTimeout time.Duration
+	Security         Security
+	Log              Log
+	HTTP             HTTP
+	InternalTLS      TLS
+	GRPC             GRPC
+	MinIO            MinIO
+	MQ               MQ
+	Pulsar           Pulsar
+	Kafka            Kafka
+	TimeTick         TimeTick
+	Trace            Trace
 }
 
 // Etcd says how to reach etcd, and where in it the cluster's keys are.
@@ -129,6 +135,38 @@ type Channels struct {
 	DataCoordSegmentInfo string
 }
 
+// Quota is what the proxies are told to refuse, and from when the cluster counts as unhealthy. Disk sizes are bytes, 0 or
+// less is no limit.
+type Quota struct {
+	Enabled            bool
+	Interval           time.Duration
+	DenyWriting        bool
+	DenyReading        bool
+	TimeTickProtection bool
+	MaxTimeTickDelay   time.Duration
+	DiskProtection     bool
+	Disk               float64
+	DiskPerDB          float64
+	DiskPerCollection  float64
+	DiskPerPartition   float64
+	MemoryProtection   bool
+	QueryMemory        WaterLevels
+	DataMemory         WaterLevels
+	GrowingProtection  bool
+	Growing            WaterLevels
+	GrowingFloor       float64
+	LimitDML           bool
+	InsertRate         RateLimit
+	UpsertRate         RateLimit
+	DeleteRate         RateLimit
+}
+
+// WaterLevels are shares of a node's memory between which writing is slowed down.
+type WaterLevels struct{ Low, High float64 }
+
+// RateLimit is of one collection, in bytes a second; a Max below 0 is no limit.
+type RateLimit struct{ Max, Min float64 }
+
 // RootLimits are what RootCoord allows, and the names it gives.
 type RootLimits struct {
 	MaxDatabaseNum        int // with the default one
@@ -150,6 +188,29 @@ type RootLimits struct {
 type Security struct {
 	AuthorizationEnabled bool
 	DefaultRootPassword  string
+	PublicGrants         bool // to everybody
+	MaxUsers             int  // with root
+	MaxRoles             int  // with admin and public
+	// Groups are the privileges of the nine groups that every cluster has, by the group's name, as far as they are set;
+	// they count if OverrideGroups is on.
+	OverrideGroups bool
+	Groups         map[string][]string
+	// Roles are made at every activation if DeclareRoles is on.
+	DeclareRoles bool
+	Roles        map[string]DeclaredRole
+}
+
+// DeclaredRole is one of builtinRoles.roles.
+type DeclaredRole struct {
+	Privileges []DeclaredGrant `json:"privileges"`
+}
+
+// DeclaredGrant is a privilege that such a role has.
+type DeclaredGrant struct {
+	ObjectType string `json:"object_type"`
+	ObjectName string `json:"object_name"`
+	Database   string `json:"db_name"`
+	Privilege  string `json:"privilege"`
 }
 
 // Log is what package log needs.
@@ -208,9 +269,47 @@ type MinIO struct {
 	Address string // host:port
 }
 
-// Pulsar is the message queue. Nothing reads it yet.
+// MQ says which message queue carries the DML channels.
+type MQ struct {
+	// Type is pulsar, kafka or none. The key's "default" is resolved here: the one whose address was chosen by hand,
+	// pulsar before kafka, else none.
+	Type string
+}
+
+// Pulsar is how to reach Pulsar.
 type Pulsar struct {
-	URL string // pulsar://host:port
+	URL            string // pulsar://host:port
+	AuthPlugin     string
+	AuthParams     string // name:value, separated by commas; a secret
+	Tenant         string
+	Namespace      string
+	MaxMessageSize int
+	RequestTimeout time.Duration
+}
+
+// Kafka is how to reach Kafka.
+type Kafka struct {
+	Brokers          []string
+	SaslUsername     string // both or none of name and password
+	SaslPassword     string
+	SaslMechanism    string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or empty, which is PLAIN
+	SecurityProtocol string // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL or empty, which follows from the other keys
+	SSL              KafkaSSL
+}
+
+// KafkaSSL is TLS towards Kafka.
+type KafkaSSL struct {
+	Enabled     bool
+	TLSCert     string
+	TLSKey      string
+	TLSCACert   string
+	KeyPassword string
+}
+
+// TimeTick is about the ticks on the DML channels.
+type TimeTick struct {
+	Enabled  bool
+	Interval time.Duration
 }
 
 // Trace says where spans go.

@@ -58,6 +58,9 @@ func rootSpecs() []*spec {
 		number("rootCoord.maxPartitionNum", 1024, 1, math.MaxInt32, "Most partitions of a collection.",
 			func(c *Config) *int { return &c.Limits.MaxPartitionNum }),
 		capacity,
+		duration("rootCoord.proxyCallTimeout", "3", time.Second, time.Millisecond, 100*time.Millisecond, maxDuration,
+			"Seconds that RootCoord waits for a proxy to expire its cache; one that hangs delays DDL by as much.",
+			func(c *Config) *time.Duration { return &c.ProxyCallTimeout }),
 		properties("rootCoord.defaultDBProperties", "{}", "Properties of the default database when it is made.",
 			func(c *Config) *map[string]string { return &c.Limits.DefaultDBProperties }),
 	}
@@ -65,6 +68,8 @@ func rootSpecs() []*spec {
 
 func proxySpecs() []*spec {
 	return []*spec{
+		millis("proxy.timeTickInterval", "200", "Milliseconds between two time ticks on a DML channel.",
+			func(c *Config) *time.Duration { return &c.TimeTick.Interval }),
 		number("proxy.maxNameLength", 255, 1, 65535, "Longest name of a collection, an alias or a field, in bytes.",
 			func(c *Config) *int { return &c.Limits.MaxNameLength }),
 		number("proxy.maxFieldNum", 64, 1, 65535, "Most fields of a collection.",
@@ -99,16 +104,6 @@ func channelSpecs() []*spec {
 			func(c *Config) *string { return &c.Channels.DataCoordTimeTick }),
 		channel("dataCoordSegmentInfo", "segment-info-channel", "Channel of segment news.",
 			func(c *Config) *string { return &c.Channels.DataCoordSegmentInfo }),
-	}
-}
-
-func quotaSpecs() []*spec {
-	return []*spec{
-		number("quotaAndLimits.limits.maxCollectionNum", 65536, 1, math.MaxInt32, "Most collections of the cluster.",
-			func(c *Config) *int { return &c.Limits.MaxCollectionNum }),
-		number("quotaAndLimits.limits.maxCollectionNumPerDB", 65536, 1, math.MaxInt32,
-			"Most collections of a database, unless its own property says otherwise.",
-			func(c *Config) *int { return &c.Limits.MaxCollectionNumPerDB }),
 	}
 }
 

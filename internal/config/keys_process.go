@@ -38,7 +38,7 @@ func etcdSpecs() []*spec {
 	}
 }
 
-// storeSpecs are other stores. Of MinIO and Pulsar only the addresses are known so far.
+// storeSpecs are other stores. Of MinIO only the address is known so far.
 func storeSpecs() []*spec {
 	return []*spec{
 		choice("metastore.type", "etcd", []string{"etcd"}, "Where metadata is kept.", func(c *Config) *string { return &c.MetaStore.Type }),
@@ -51,10 +51,6 @@ func storeSpecs() []*spec {
 		endpoint("minio.address", "localhost", "host or host:port", "Object store; without a port, minio.port is added.",
 			func(c *Config) *string { return &c.MinIO.Address }),
 		sparePort("minio.port", "9000", "Port of the object store, if its address has none."),
-		endpoint("pulsar.address", "localhost", "host or a URL such as pulsar://host:port",
-			"Message queue; without a colon, pulsar:// and pulsar.port are added.",
-			func(c *Config) *string { return &c.Pulsar.URL }),
-		sparePort("pulsar.port", "6650", "Port of the message queue, if its address has none."),
 	}
 }
 
@@ -146,10 +142,8 @@ func commonSpecs() []*spec {
 			func(c *Config) *string { return &c.Limits.DefaultPartitionName }),
 		name("common.defaultIndexName", "_default_idx", "Name of an index that is given none.",
 			func(c *Config) *string { return &c.Limits.DefaultIndexName }),
-		boolean("common.security.authorizationEnabled", "false", "Ask the cluster's users for their password.",
-			func(c *Config) *bool { return &c.Security.AuthorizationEnabled }),
-		text("common.security.defaultRootPassword", "Milvus", "Password of the user root when it is made.",
-			func(c *Config) *string { return &c.Security.DefaultRootPassword }).asSecret(),
+		boolean("common.ttMsgEnabled", "true", "Send time ticks and DDL messages on the DML channels.",
+			func(c *Config) *bool { return &c.TimeTick.Enabled }),
 		boolean("common.security.internaltlsEnabled", "false", "Use TLS between components.",
 			func(c *Config) *bool { return &c.InternalTLS.Enabled }),
 		portNumber("common.metricsPort", 9091, "Port of /metrics, /healthz and their kin; if it is taken and not set by hand, the next free one.",

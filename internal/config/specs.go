@@ -25,6 +25,7 @@ type spec struct {
 	port    bool // a variable that Kubernetes sets for a service of that name is not meant for us
 	list    bool // a YAML sequence is taken as comma text
 	mapping bool // a YAML mapping is taken as JSON text
+	tree    bool // with mappings and lists in it
 
 	// set parses raw into the field. The text it returns is the same for equal values.
 	set func(c *Config, raw string) (canonical string, err error)
@@ -71,12 +72,12 @@ func Reference() []KeyDoc {
 func allSpecs() []*spec {
 	var all []*spec
 	for _, section := range [][]*spec{
-		etcdSpecs(), storeSpecs(),
+		etcdSpecs(), storeSpecs(), mqSpecs(),
 		coordSpecs("rootCoord", 53100, func(c *Config) *Coord { return &c.RootCoord }), rootSpecs(),
 		proxySpecs(),
 		coordSpecs("queryCoord", 19531, func(c *Config) *Coord { return &c.QueryCoord }),
 		coordSpecs("dataCoord", 13333, func(c *Config) *Coord { return &c.DataCoord }),
-		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(),
+		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), securitySpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(),
 	} {
 		all = append(all, section...)
 	}

@@ -18,8 +18,16 @@ func (l *loader) finish() {
 	c.MinIO.Address = l.withPort(c.MinIO.Address, "", "minio.port")
 	c.Pulsar.URL = l.withPort(c.Pulsar.URL, "pulsar://", "pulsar.port")
 
+	l.chooseMQ()
+
 	l.checkEtcd()
 	l.checkSession()
+	l.checkLevels("memProtection.queryNodeMemory", c.Quota.QueryMemory)
+	l.checkLevels("memProtection.dataNodeMemory", c.Quota.DataMemory)
+	l.checkLevels("growingSegmentsSizeProtection.", c.Quota.Growing)
+	if kafka := c.Kafka.SSL; kafka.Enabled && kafka.KeyPassword != "" {
+		l.refuseSecret("kafka.ssl.tlsKeyPassword", "is set, but a key file with a password cannot be read: give a file without one")
+	}
 	if c.InternalTLS.Enabled {
 		for _, key := range []string{"internaltls.serverPemPath", "internaltls.serverKeyPath", "internaltls.caPemPath"} {
 			l.needs(key, "common.security.internaltlsEnabled")
@@ -125,6 +133,22 @@ func (l *loader) needs(key, because string) {
 }
 
 // relation is an error about a key that is fine by itself.
+// checkLevels refuses levels between which there is nothing.
+func (l *loader) checkLevels(of string, levels WaterLevels) {
+	low, high := "quotaAndLimits.limitWriting."+of+"LowWaterLevel", "quotaAndLimits.limitWriting."+of+"HighWaterLevel"
+	if strings.HasSuffix(of, ".") {
+		low, high = "quotaAndLimits.limitWriting."+of+"lowWaterLevel", "quotaAndLimits.limitWriting."+of+"highWaterLevel"
+	}
+	if levels.Low >= levels.High && !l.bad[low] {
+		l.relation(high, "must be more than "+low)
+	}
+}
+
+// refuseSecret is relation for a value that is not shown.
+func (l *loader) refuseSecret(key, problem string) {
+	l.errs = append(l.errs, &Error{Origin: l.resolved[key].origin, Key: key, Problem: problem})
+}
+
 func (l *loader) relation(key, problem string) {
 	if l.bad[key] {
 		return

@@ -207,7 +207,11 @@ func (f *yamlFile) value(known knownName, line int, path string, value *yaml.Nod
 		}
 		raw = strings.Join(items, ",")
 	case yaml.MappingNode:
-		text, ok := f.object(value, path)
+		read := f.object
+		if s.tree {
+			read = tree
+		}
+		text, ok := read(value, path)
 		if !s.mapping || !ok {
 			f.refuse(s, line, "is a section with keys below it")
 			return
@@ -237,6 +241,16 @@ func (f *yamlFile) object(node *yaml.Node, path string) (string, bool) {
 		object[pair.key.Value] = value.Value
 	}
 	text, err := json.Marshal(object)
+	return string(text), err == nil
+}
+
+// tree is a mapping of anything as JSON.
+func tree(node *yaml.Node, _ string) (string, bool) {
+	var value map[string]any
+	if err := node.Decode(&value); err != nil {
+		return "", false
+	}
+	text, err := json.Marshal(value)
 	return string(text), err == nil
 }
 
