@@ -11,47 +11,76 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 )
 
 // CreateCollection writes a collection that is Created in its Info, with its partitions, fields and functions. Where one
 // transaction cannot hold it, the first hides it behind the state Creating and the last, a single record, shows it. After
-// an error a hidden part may be left; DropCollection or the next term's Recover removes it.
+// an error a hidden part may be left; DropCollection or the next term removes it.
 func (w *Writer) CreateCollection(ctx context.Context, c *model.Collection) error {
-	info, err := record(c.Info)
-	if err != nil {
-		return err
-	}
-	key := w.keys.collection(c.DBID(), c.ID())
 	children, err := w.putChildren(c)
 	if err != nil {
 		return err
 	}
 	if fits(children) {
-		b := w.begin()
-		b.create(key, info)
-		b.ops = append(b.ops, children...)
-		return w.commit(ctx, b)
+		return w.createWhole(ctx, c.Info, children)
+	}
+	if err := w.CreateHidden(ctx, c); err != nil {
+		return err
+	}
+	return w.Reveal(ctx, c.Info)
+}
+
+// CreateHidden writes all of a collection, as Creating whatever its Info says: nobody sees it until Reveal.
+func (w *Writer) CreateHidden(ctx context.Context, c *model.Collection) error {
+	children, err := w.putChildren(c)
+	if err != nil {
+		return err
 	}
 	hidden := cloneInfo(c.Info)
 	hidden.State = etcdpb.CollectionState_CollectionCreating
+	if fits(children) {
+		return w.createWhole(ctx, hidden, children)
+	}
+	if err := w.createWhole(ctx, hidden, nil); err != nil {
+		return err
+	}
 	value, err := record(hidden)
 	if err != nil {
 		return err
 	}
-	begin := w.begin()
-	begin.create(key, value)
-	if err := w.commit(ctx, begin); err != nil {
-		return err
-	}
+	key := w.keys.collection(c.DBID(), c.ID())
 	for len(children) > 0 {
+		failpoint.Reach(failpoint.CollectionFilling)
 		if children, err = w.putPart(ctx, key, value, children); err != nil {
 			return err
 		}
 	}
-	end := w.begin()
-	end.write(key, info)
-	return w.commit(ctx, end)
+	return nil
+}
+
+// Reveal makes a collection that CreateHidden wrote what info says.
+func (w *Writer) Reveal(ctx context.Context, info *etcdpb.CollectionInfo) error {
+	value, err := record(info)
+	if err != nil {
+		return err
+	}
+	b := w.begin()
+	b.write(w.keys.collection(info.GetDbId(), info.GetID()), value)
+	return w.commit(ctx, b)
+}
+
+// createWhole writes a new record and what belongs to it in one transaction.
+func (w *Writer) createWhole(ctx context.Context, info *etcdpb.CollectionInfo, children []clientv3.Op) error {
+	value, err := record(info)
+	if err != nil {
+		return err
+	}
+	b := w.begin()
+	b.create(w.keys.collection(info.GetDbId(), info.GetID()), value)
+	b.ops = append(b.ops, children...)
+	return w.commit(ctx, b)
 }
 
 // fits tells whether a record and these operations fit into one transaction.
@@ -143,8 +172,46 @@ func (w *Writer) RenameCollection(ctx context.Context, id, dbID int64, dbName, n
 // aliasesAtOnce are dropped in one transaction: two operations each, and those of the collection.
 const aliasesAtOnce = 40
 
+// HideCollection makes a collection Dropping and takes its aliases from it: from the first step on nobody sees it. It is no
+// error if there is none, and one if it is damaged: what cannot be read is not deleted.
+func (w *Writer) HideCollection(ctx context.Context, id int64) error {
+	c := w.view.Collection(id)
+	if c == nil {
+		return nil
+	}
+	if c.Damage != nil {
+		return fmt.Errorf("drop collection %d: %w", id, c.Damage)
+	}
+	if c.Info.GetState() != etcdpb.CollectionState_CollectionDropping {
+		if err := w.setState(ctx, c, etcdpb.CollectionState_CollectionDropping); err != nil {
+			return err
+		}
+	}
+	for aliases := range slices.Chunk(w.aliasKeys(id), aliasesAtOnce) {
+		failpoint.Reach(failpoint.DropUnnamed)
+		b := w.begin()
+		for _, key := range aliases {
+			b.remove(key)
+		}
+		if err := w.commit(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aliasKeys are where the aliases of a collection lie.
+func (w *Writer) aliasKeys(id int64) (keys []string) {
+	w.view.Read(func(r Reader) {
+		for _, a := range r.AliasesOf(id) {
+			keys = append(keys, r.keysOfAlias(a)...)
+		}
+	})
+	return keys
+}
+
 // DropCollection removes a collection in whatever state, with its aliases and all that belongs to it. It is no error if
-// there is none, and one if it is damaged: what cannot be read is not deleted.
+// there is none, and one if it is damaged.
 func (w *Writer) DropCollection(ctx context.Context, id int64) error {
 	c := w.view.Collection(id)
 	if c == nil {
@@ -153,27 +220,15 @@ func (w *Writer) DropCollection(ctx context.Context, id int64) error {
 	if c.Damage != nil {
 		return fmt.Errorf("drop collection %d: %w", id, c.Damage)
 	}
-	var own, aliases []string
-	w.view.Read(func(r Reader) {
-		own = r.keysOf(c)
-		for _, a := range r.AliasesOf(id) {
-			aliases = append(aliases, r.keysOfAlias(a)...)
-		}
-	})
+	aliases := w.aliasKeys(id)
 	if len(aliases) > aliasesAtOnce {
-		if err := w.setState(ctx, c, etcdpb.CollectionState_CollectionDropping); err != nil {
+		if err := w.HideCollection(ctx, id); err != nil {
 			return err
 		}
+		aliases = w.aliasKeys(id)
 	}
-	for ; len(aliases) > aliasesAtOnce; aliases = aliases[aliasesAtOnce:] {
-		b := w.begin()
-		for _, key := range aliases[:aliasesAtOnce] {
-			b.remove(key)
-		}
-		if err := w.commit(ctx, b); err != nil {
-			return err
-		}
-	}
+	var own []string
+	w.view.Read(func(r Reader) { own = r.keysOf(c) })
 	b := w.begin()
 	for _, key := range append(own, aliases...) {
 		b.remove(key)

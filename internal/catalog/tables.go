@@ -49,6 +49,8 @@ type tables struct {
 	capacity int64 // theirs
 	twins    bool  // two Created collections had the same name, once
 
+	changes int // counts those of collections
+
 	// touched are the collections that the revision being applied has changed so far, as copies that are not shared yet.
 	touched map[int64]*model.Collection
 }
@@ -143,6 +145,9 @@ func (t *tables) touch(id int64) *model.Collection {
 
 // finish puts the touched collections in the place of the old ones and keeps indexes and counts in step.
 func (t *tables) finish() {
+	if len(t.touched) > 0 {
+		t.changes++
+	}
 	damages := t.damages()
 	for id, c := range t.touched {
 		t.hide(t.collections[id])

@@ -68,6 +68,15 @@ func (v *View) Collection(id int64) (c *model.Collection) {
 // Reader looks things up at one revision, within View.Read.
 type Reader struct{ t *tables }
 
+// Version is the same as long as no collection has changed. Versions are compared with ==.
+type Version struct {
+	of *tables
+	n  int
+}
+
+// Version is that of the collections.
+func (r Reader) Version() Version { return Version{r.t, r.t.changes} }
+
 // Database finds a database by id; nil if there is none.
 func (r Reader) Database(id int64) *model.Database { return r.t.databases[id] }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/model"
@@ -76,6 +77,26 @@ func (w *Writer) CreatePartition(ctx context.Context, info *etcdpb.PartitionInfo
 	}
 	b := w.begin()
 	b.create(key, value)
+	return w.commit(ctx, b)
+}
+
+// HidePartition makes a partition Dropping: nobody sees it any more. It is no error if there is none.
+func (w *Writer) HidePartition(ctx context.Context, collectionID, partitionID int64) error {
+	if w.view.Collection(collectionID) == nil {
+		return nil
+	}
+	c, err := w.modern(ctx, collectionID)
+	if err != nil {
+		return err
+	}
+	p, ok := c.Partition(partitionID)
+	if !ok || p.Info.GetState() == etcdpb.PartitionState_PartitionDropping {
+		return nil
+	}
+	info, _ := proto.Clone(p.Info).(*etcdpb.PartitionInfo)
+	info.State = etcdpb.PartitionState_PartitionDropping
+	b := w.begin()
+	b.replaceMessage(w.keys.child(partitions, collectionID, partitionID), info)
 	return w.commit(ctx, b)
 }
 

@@ -409,8 +409,8 @@ func TestWholeCollectionsThroughEtcdsDeaths(t *testing.T) {
 	close(stop)
 	writers.Wait()
 	readers.Wait()
-	require.Greater(t, looks.Load(), int64(10))
-	require.Greater(t, len(must), 20)
+	require.Positive(t, looks.Load())
+	require.NotEmpty(t, must) // how many depends on the machine
 
 	last, err := s.client.Get(t.Context(), "x")
 	require.NoError(t, err)
