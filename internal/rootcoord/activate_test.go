@@ -31,7 +31,7 @@ func TestLinesOfAnActivation(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		following := make(chan error)
 		go func() { following <- role.Follow(ctx) }()
-		<-role.follower.Loaded()
+		<-role.Loaded()
 		loaded := logs.Len()
 
 		inst, err := role.Activate(within(t), sessiontest.Claim(t, c.client, c.metaRoot(), Name))
@@ -50,7 +50,7 @@ func TestLinesOfAnActivation(t *testing.T) {
 		for _, s := range inst.Steps {
 			steps = append(steps, s.Name)
 		}
-		require.ElementsMatch(t, []string{"tables", "timestamps", "ids", "database", "counts"}, steps)
+		require.ElementsMatch(t, []string{"tables", "proxies", "timestamps", "ids", "database", "counts", "access"}, steps)
 		cancel()
 		require.NoError(t, <-following)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 )
 
@@ -93,17 +94,14 @@ func (h *aliasHandlers) put(ctx context.Context, kind commonpb.MsgType, db *mode
 	if err != nil {
 		return err
 	}
-	change := change{kind: kind, ts: ts, database: db.Info.GetName(), collection: c, name: alias}
-	if err := h.effects.before(ctx, change); err != nil {
-		return err
-	}
 	record := &etcdpb.AliasInfo{
 		AliasName: alias, CollectionId: c.ID(), CreatedTime: ts, DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated,
 	}
 	if err := h.writer.PutAlias(ctx, record); err != nil {
 		return err
 	}
-	h.effects.after(ctx, change)
+	failpoint.Reach(failpoint.AliasPut)
+	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: alias})
 	return nil
 }
 
@@ -122,21 +120,12 @@ func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRe
 		if a == nil {
 			return nil
 		}
-		ts, err := h.timestamps.Alloc(ctx, 1)
-		if err != nil {
-			return err
-		}
-		change := change{
-			kind: commonpb.MsgType_DropAlias, ts: ts, database: db.Info.GetName(), name: req.GetAlias(),
-			collection: h.meta.view.Collection(a.Info.GetCollectionId()),
-		}
-		if err := h.effects.before(ctx, change); err != nil {
-			return err
-		}
+		target := h.meta.view.Collection(a.Info.GetCollectionId())
 		if err := h.writer.DropAlias(ctx, db.Info.GetId(), req.GetAlias()); err != nil {
 			return err
 		}
-		h.effects.after(ctx, change)
+		failpoint.Reach(failpoint.AliasDropped)
+		h.expire(ctx, change{kind: commonpb.MsgType_DropAlias, database: db.Info.GetName(), collection: target, name: req.GetAlias()})
 		return nil
 	}))
 }
@@ -146,42 +135,58 @@ func (h *aliasHandlers) DescribeAlias(_ context.Context, req *milvuspb.DescribeA
 	if req.GetAlias() == "" {
 		return nil, errs.ParameterMissing.With("no input alias", errs.F("missing_param", "alias"))
 	}
-	db, err := h.meta.database(req.GetDbName())
+	var c *model.Collection
+	var err error
+	h.meta.view.Read(func(r catalog.Reader) { c, err = behind(r, req.GetDbName(), req.GetAlias()) })
 	if err != nil {
 		return nil, err
-	}
-	a := h.meta.alias(db, req.GetAlias())
-	if a == nil {
-		return nil, aliasNotFound(db, req.GetAlias())
-	}
-	c := h.meta.view.Collection(a.Info.GetCollectionId())
-	if c == nil {
-		return nil, errs.AliasDangling.With("", errs.F("collectionID", a.Info.GetCollectionId()))
-	}
-	if !c.Created() {
-		return nil, aliasNotFound(db, req.GetAlias())
 	}
 	return &milvuspb.DescribeAliasResponse{
 		Status: errs.Success(), DbName: req.GetDbName(), Alias: req.GetAlias(), Collection: c.Name(),
 	}, nil
 }
 
+// behind is the collection that an alias stands for.
+func behind(r catalog.Reader, database, alias string) (*model.Collection, error) {
+	db, err := databaseIn(r, database)
+	if err != nil {
+		return nil, err
+	}
+	a := r.Alias(db.Info.GetId(), alias)
+	if a == nil {
+		return nil, aliasNotFound(db, alias)
+	}
+	c := r.Collection(a.Info.GetCollectionId())
+	switch {
+	case c == nil:
+		return nil, errs.AliasDangling.With("", errs.F("collectionID", a.Info.GetCollectionId()))
+	case !c.Created():
+		return nil, aliasNotFound(db, alias)
+	}
+	return c, nil
+}
+
 // ListAliases lists the aliases of a collection, by its real name, or of a whole database if none is named.
 func (h *aliasHandlers) ListAliases(_ context.Context, req *milvuspb.ListAliasesRequest) (*milvuspb.ListAliasesResponse, error) {
-	db, err := h.meta.database(req.GetDbName())
-	if err != nil {
-		return nil, err
-	}
 	resp := &milvuspb.ListAliasesResponse{Status: errs.Success(), DbName: req.GetDbName(), CollectionName: req.GetCollectionName()}
-	if req.GetCollectionName() == "" {
-		h.meta.view.Read(func(r catalog.Reader) { resp.Aliases = namesOf(r.Aliases(db.Info.GetId())) })
-		return resp, nil
-	}
-	c, err := h.meta.byRealName(db, req.GetCollectionName())
+	var err error
+	h.meta.view.Read(func(r catalog.Reader) {
+		var db *model.Database
+		if db, err = databaseIn(r, req.GetDbName()); err != nil {
+			return
+		}
+		if req.GetCollectionName() == "" {
+			resp.Aliases = namesOf(r.Aliases(db.Info.GetId()))
+			return
+		}
+		var c *model.Collection
+		if c, err = realCollectionIn(r, db, req.GetCollectionName(), latest); err == nil {
+			resp.Aliases = namesOf(r.AliasesOf(c.ID()))
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	h.meta.view.Read(func(r catalog.Reader) { resp.Aliases = namesOf(r.AliasesOf(c.ID())) })
 	return resp, nil
 }
 

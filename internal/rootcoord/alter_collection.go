@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/schema"
 )
@@ -84,20 +85,40 @@ func (h *collectionHandlers) alter(
 		if err != nil || write == nil {
 			return err
 		}
-		ts, err := h.timestamps.Alloc(ctx, 1)
-		if err != nil {
-			return err
-		}
-		change := change{kind: kind, ts: ts, database: database, collection: c, name: name}
-		if err := h.effects.before(ctx, change); err != nil {
-			return err
-		}
 		if err := write(ctx); err != nil {
 			return err
 		}
-		h.effects.after(ctx, change)
+		failpoint.Reach(failpoint.CollectionAltered)
+		h.tellAltered(ctx, database, c)
+		if now := h.meta.view.Collection(c.ID()); now != nil {
+			h.endReplication(database, c.Name(), c.Info.GetProperties(), now.Info.GetProperties())
+		}
+		failpoint.Reach(failpoint.CollectionBroadcast)
+		h.expire(ctx, change{kind: kind, database: database, collection: c, aliases: h.aliasesOf(c), name: name})
 		return nil
 	}))
+}
+
+// tellAltered tells DataCoord and QueryCoord what a collection has become. It has become that whatever they answer, so
+// they are told again in the background if they cannot be now.
+func (h *collectionHandlers) tellAltered(ctx context.Context, database string, old *model.Collection) {
+	if h.data == nil {
+		return
+	}
+	try := func(ctx context.Context) error {
+		db, err := h.meta.database(database)
+		if err != nil {
+			return nil //nolint:nilerr // it was dropped meanwhile
+		}
+		now := h.meta.view.Collection(old.ID())
+		if now == nil || !now.Created() {
+			return nil
+		}
+		return h.data.Altered(ctx, db, old, now)
+	}
+	if try(ctx) != nil {
+		h.chores.start("alter collection", old.ID(), step{"tell the other coordinators", try})
+	}
 }
 
 func fieldByName(c *model.Collection, name string) *schemapb.FieldSchema {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 	"github.com/milvus-coord/milvus/internal/rootcoord/schema"
@@ -61,21 +62,47 @@ func (h *databaseHandlers) checkReplication(db *model.Database, set []*commonpb.
 }
 
 func (h *databaseHandlers) alter(ctx context.Context, db *model.Database, properties []*commonpb.KeyValuePair) error {
-	ts, err := h.timestamps.Alloc(ctx, 1)
-	if err != nil {
-		return err
-	}
-	c := change{kind: commonpb.MsgType_AlterDatabase, ts: ts, database: db.Info.GetName()}
-	if err := h.effects.before(ctx, c); err != nil {
-		return err
-	}
 	info, _ := proto.Clone(db.Info).(*etcdpb.DatabaseInfo)
 	info.Properties = properties
 	if err := h.writer.PutDatabase(ctx, info); err != nil {
 		return err
 	}
-	h.effects.after(ctx, c)
+	failpoint.Reach(failpoint.DatabaseAltered)
+	h.expire(ctx, change{kind: commonpb.MsgType_AlterDatabase, database: db.Info.GetName()})
+	if h.data != nil {
+		h.chores.start("tell of an altered database", info.GetId(), step{"tell", func(ctx context.Context) error {
+			return h.tellAltered(ctx, db)
+		}})
+		h.endReplication(info.GetName(), "", db.Info.GetProperties(), properties)
+	}
 	return nil
+}
+
+// endReplication announces, behind the answer, that a database or a collection ceases to be a replica, if it does.
+func (p *parts) endReplication(database, collection string, before, after []*commonpb.KeyValuePair) {
+	id := schema.Params(before)[replicateIDProperty]
+	if p.data == nil || id == "" || schema.Params(after)[replicateIDProperty] != "" {
+		return
+	}
+	p.chores.start("end a replication", 0, step{"announce", func(ctx context.Context) error {
+		return p.data.AnnounceReplicateEnd(ctx, p.channels.used(), database, collection, id)
+	}})
+}
+
+// tellAltered tells of what has become of a database since it was old: a try that comes late must not undo a later change.
+func (h *databaseHandlers) tellAltered(ctx context.Context, old *model.Database) error {
+	var now *model.Database
+	var collections []int64
+	h.meta.view.Read(func(r catalog.Reader) {
+		now = r.Database(old.Info.GetId())
+		for c := range r.Collections(old.Info.GetId()) {
+			collections = append(collections, c.ID())
+		}
+	})
+	if now == nil {
+		return nil
+	}
+	return h.data.AlteredDatabase(ctx, old, now, collections)
 }
 
 // changeProperties is old with the pairs set and the keys deleted, as a new list in the old order. The end of a

@@ -86,6 +86,19 @@ func (p *channelPool) release(names []string) {
 	}
 }
 
+// used names the channels that collections use.
+func (p *channelPool) used() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var names []string
+	for _, c := range p.channels {
+		if c.collections > 0 {
+			names = append(names, p.name(c.number))
+		}
+	}
+	return names
+}
+
 // inUse is the number of channels that collections use.
 func (p *channelPool) inUse() int {
 	p.mu.Lock()

@@ -118,48 +118,73 @@ func namesOf(aliases []*model.Alias) []string {
 	return names
 }
 
-// ShowCollections lists the Created collections of a database, or those of them that are named.
+// ShowCollections lists the Created collections of a database that the caller may see, or those of them that are named.
 func (h *collectionHandlers) ShowCollections(
-	_ context.Context, req *milvuspb.ShowCollectionsRequest,
+	ctx context.Context, req *milvuspb.ShowCollectionsRequest,
 ) (*milvuspb.ShowCollectionsResponse, error) {
 	if err := checkType(req.GetBase(), commonpb.MsgType_ShowCollections); err != nil {
 		return nil, err
 	}
-	found, err := h.created(req.GetDbName())
+	sight := h.access.Sight(ctx)
+	if req.GetTimeStamp() == 0 && len(req.GetCollectionNames()) == 0 && sight.Whole() {
+		return h.showAll(req.GetDbName())
+	}
+	found, _, err := h.created(req.GetDbName())
 	if err != nil {
 		return nil, err
 	}
-	var wanted map[string]bool
-	if names := req.GetCollectionNames(); len(names) > 0 {
-		wanted = make(map[string]bool, len(names))
-		for _, name := range names {
-			wanted[name] = true
-		}
+	ts, database, names := asOf(req.GetTimeStamp()), databaseName(req.GetDbName()), req.GetCollectionNames()
+	wanted := make(map[string]bool, len(names))
+	for _, name := range names {
+		wanted[name] = true
 	}
-	ts := asOf(req.GetTimeStamp())
-	resp := &milvuspb.ShowCollectionsResponse{Status: errs.Success()}
-	for _, c := range found {
-		if !visible(c, ts) || wanted != nil && !wanted[c.Name()] {
-			continue
-		}
-		resp.CollectionNames = append(resp.CollectionNames, c.Name())
-		resp.CollectionIds = append(resp.CollectionIds, c.ID())
-		resp.CreatedTimestamps = append(resp.CreatedTimestamps, c.Info.GetCreateTime())
-		resp.CreatedUtcTimestamps = append(resp.CreatedUtcTimestamps, physicalMillis(c.Info.GetCreateTime()))
-		resp.ShardsNum = append(resp.ShardsNum, c.Shards())
-	}
-	return resp, nil
+	return listed(slices.DeleteFunc(found, func(c *model.Collection) bool {
+		return !visible(c, ts) || len(wanted) > 0 && !wanted[c.Name()] || !sight.Collection(database, c.Name())
+	})), nil
 }
 
-// created are the Created collections of a database. They are listed under the tables' lock and looked at outside.
-func (h *collectionHandlers) created(database string) (found []*model.Collection, err error) {
+// showAll is the list that most callers ask for. It is built when a collection has changed.
+func (h *collectionHandlers) showAll(database string) (*milvuspb.ShowCollectionsResponse, error) {
+	db, version, err := h.meta.databaseAt(database)
+	if err != nil {
+		return nil, err
+	}
+	if kept := h.lists.get(version, db.Info.GetId()); kept != nil {
+		return kept, nil
+	}
+	found, version, err := h.created(database)
+	if err != nil {
+		return nil, err
+	}
+	list := listed(found)
+	h.lists.keep(version, db.Info.GetId(), list)
+	return list, nil
+}
+
+func listed(found []*model.Collection) *milvuspb.ShowCollectionsResponse {
+	n := len(found)
+	list := &milvuspb.ShowCollectionsResponse{
+		Status: errs.Success(), CollectionNames: make([]string, n), CollectionIds: make([]int64, n),
+		CreatedTimestamps: make([]uint64, n), CreatedUtcTimestamps: make([]uint64, n), ShardsNum: make([]int32, n),
+	}
+	for i, c := range found {
+		list.CollectionNames[i], list.CollectionIds[i], list.ShardsNum[i] = c.Name(), c.ID(), c.Shards()
+		list.CreatedTimestamps[i], list.CreatedUtcTimestamps[i] = c.Info.GetCreateTime(), physicalMillis(c.Info.GetCreateTime())
+	}
+	return list
+}
+
+// created are the Created collections of a database, and the version at which they are. They are listed under the tables'
+// lock and looked at outside.
+func (h *collectionHandlers) created(database string) (found []*model.Collection, at catalog.Version, err error) {
 	h.meta.view.Read(func(r catalog.Reader) {
 		var db *model.Database
 		if db, err = databaseIn(r, database); err == nil {
 			found = slices.AppendSeq(make([]*model.Collection, 0, r.CollectionCount(db.Info.GetId())), r.Collections(db.Info.GetId()))
 		}
+		at = r.Version()
 	})
-	return found, err
+	return found, at, err
 }
 
 // ShowCollectionIDs lists the collections of the named databases, or of all; with AllowUnavailable also those that are

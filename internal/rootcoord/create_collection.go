@@ -11,9 +11,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
-	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 	"github.com/milvus-coord/milvus/internal/rootcoord/schema"
@@ -143,7 +143,7 @@ func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 }
 
 // write gives the new collection its ids, channels and time, and commits it.
-func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.Database, info *etcdpb.CollectionInfo) (err error) {
+func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.Database, info *etcdpb.CollectionInfo) error {
 	first, err := h.ids.Alloc(ctx, uint32(1+len(cr.partitions)))
 	if err != nil {
 		return err
@@ -156,11 +156,6 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			h.channels.release(channels)
-		}
-	}()
 	info.ID, info.CreateTime, info.UpdateTimestamp = int64(first), ts, ts
 	info.PhysicalChannelNames = channels
 	info.VirtualChannelNames = virtualChannels(channels, info.ID)
@@ -170,31 +165,49 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 			PartitionID: int64(first) + 1 + int64(i), PartitionName: name, PartitionCreatedTimestamp: ts, CollectionId: info.ID,
 		}
 	}
-	c := change{kind: commonpb.MsgType_CreateCollection, ts: ts, database: db.Info.GetName(), collection: &model.Collection{
-		Info: info, Fields: cr.schema.GetFields(), Functions: cr.schema.GetFunctions(), Partitions: partitions,
-	}}
-	if err := h.effects.before(ctx, c); err != nil {
-		return err
+	c := &model.Collection{Info: info, Fields: cr.schema.GetFields(), Functions: cr.schema.GetFunctions(), Partitions: partitions}
+	if h.data == nil {
+		err = h.writer.CreateCollection(ctx, c)
+	} else {
+		err = h.writeWithData(ctx, db, c)
 	}
-	if err := h.writer.CreateCollection(ctx, c.collection); err != nil {
+	if err != nil {
 		h.undo(ctx, info, err)
 		return err
 	}
-	h.effects.after(ctx, c)
+	failpoint.Reach(failpoint.CollectionCreated)
+	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
+	failpoint.Reach(failpoint.CollectionExpired)
 	return nil
 }
 
-// undo removes what a failed creation of several transactions has left, if the term still lives; otherwise the next one
-// finds it. Where a foreign writer is about, what is there may be its own.
+// writeWithData writes a collection that is to hold data: hidden until DataCoord watches its channels. What is announced
+// on them before anything is written is no harm if nothing ever is: readers look for collections that they know.
+func (h *collectionHandlers) writeWithData(ctx context.Context, db *model.Database, c *model.Collection) (err error) {
+	if c.Info.StartPositions, err = h.data.Announce(ctx, c); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.CollectionAnnounced)
+	if err := h.writer.CreateHidden(ctx, c); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.CollectionHidden)
+	if err := h.data.Watch(ctx, db, c); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.CollectionWatched)
+	return h.writer.Reveal(ctx, c.Info)
+}
+
+// undo takes away what a failed creation has left, in the background: the name is free. Where a foreign writer is about,
+// what is there may be its own; what the end of the term cuts off is the next one's.
 func (h *collectionHandlers) undo(ctx context.Context, info *etcdpb.CollectionInfo, failure error) {
 	left := h.meta.view.Collection(info.GetID())
 	if left == nil || left.Created() || ctx.Err() != nil || errors.Is(failure, sessionutil.ErrGuard) {
+		h.channels.release(info.GetPhysicalChannelNames())
 		return
 	}
-	if err := h.writer.DropCollection(ctx, info.GetID()); err != nil {
-		h.logger.Warn("cannot remove a collection that could not be created, the next term will",
-			zap.Int64("collectionID", info.GetID()), zap.Error(err))
-	}
+	h.undoCreation(left)
 }
 
 // creationTime is now, or, for a request that replays another cluster's, when it was made there.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 )
@@ -42,18 +43,10 @@ func (h *databaseHandlers) create(ctx context.Context, name string, properties [
 	if err != nil {
 		return err
 	}
-	ts, err := h.timestamps.Alloc(ctx, 1)
-	if err != nil {
-		return err
-	}
-	c := change{kind: commonpb.MsgType_CreateDatabase, ts: ts, database: name}
-	if err := h.effects.before(ctx, c); err != nil {
-		return err
-	}
 	if err := h.writer.PutDatabase(ctx, newDatabase(int64(id), name, properties)); err != nil {
 		return err
 	}
-	h.effects.after(ctx, c)
+	failpoint.Reach(failpoint.DatabaseCreated)
 	return nil
 }
 
@@ -81,29 +74,26 @@ func (h *databaseHandlers) DropDatabase(ctx context.Context, req *milvuspb.DropD
 		if !empty {
 			return fmt.Errorf("database:%s not empty, must drop all collections before drop database", name)
 		}
-		ts, err := h.timestamps.Alloc(ctx, 1)
-		if err != nil {
-			return err
-		}
-		c := change{kind: commonpb.MsgType_DropDatabase, ts: ts, database: name}
-		if err := h.effects.before(ctx, c); err != nil {
-			return err
-		}
 		if err := h.writer.DropDatabase(ctx, db.Info.GetId()); err != nil {
 			return err
 		}
+		failpoint.Reach(failpoint.DatabaseDropped)
 		h.ledger.removeDatabase()
-		h.effects.after(ctx, c)
+		h.expire(ctx, change{kind: commonpb.MsgType_DropDatabase, database: name})
 		return nil
 	}))
 }
 
-// ListDatabases lists all databases. It filters by no grants: there are none yet.
-func (h *databaseHandlers) ListDatabases(context.Context, *milvuspb.ListDatabasesRequest) (*milvuspb.ListDatabasesResponse, error) {
+// ListDatabases lists the databases that the caller may see.
+func (h *databaseHandlers) ListDatabases(ctx context.Context, _ *milvuspb.ListDatabasesRequest) (*milvuspb.ListDatabasesResponse, error) {
 	resp := &milvuspb.ListDatabasesResponse{Status: errs.Success()}
 	var all []*model.Database
 	h.meta.view.Read(func(r catalog.Reader) { all = r.Databases() })
+	sight := h.access.Sight(ctx)
 	for _, db := range all {
+		if !sight.Database(db.Info.GetName()) {
+			continue
+		}
 		resp.DbNames = append(resp.DbNames, db.Info.GetName())
 		resp.DbIds = append(resp.DbIds, db.Info.GetId())
 		resp.CreatedTimestamp = append(resp.CreatedTimestamp, db.Info.GetCreatedTime())

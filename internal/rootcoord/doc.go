@@ -9,9 +9,10 @@
 // whole or not at all after the next activation; two on one name are done one after the other; no number of them at once
 // exceeds a limit.
 //
-// What it does not do yet. DDL has no effects outside the metadata: no messages on DML channels, no calls to DataCoord
-// and QueryCoord, no expiry of proxies' caches, and so collections have no start positions. All of that comes behind one
-// seam, effects.go. Lists are not filtered by the caller's grants: there are no users yet. Time travel reaches as far as
+// Where the cluster has a data path, a collection is hidden until DataCoord watches its channels, and a drop hides it and
+// takes it away behind the answer; the proxies' caches are expired before the answer, by a change that is visible here.
+//
+// What it does not do yet. Lists are not filtered by the caller's grants: there are no users. Time travel reaches as far as
 // hiding what is younger than the asked timestamp. It never looks at who calls: that is package rpc.
 //
 // DESIGN.md tells how the locks work and why a crash leaves nothing half done.

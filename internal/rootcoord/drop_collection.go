@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 )
@@ -39,27 +40,33 @@ func (h *collectionHandlers) DropCollection(ctx context.Context, req *milvuspb.D
 		if err != nil {
 			return err
 		}
-		return h.drop(ctx, db, c)
+		return h.drop(ctx, db, c, silence(req.GetBase().GetReplicateInfo().GetIsReplicate()))
 	}))
 }
 
-func (h *collectionHandlers) drop(ctx context.Context, db *model.Database, dropped *model.Collection) error {
-	ts, err := h.timestamps.Alloc(ctx, 1)
-	if err != nil {
+// drop removes a collection, or, where there may be data in it, hides it and leaves the rest to the background.
+func (h *collectionHandlers) drop(ctx context.Context, db *model.Database, dropped *model.Collection, quiet silence) error {
+	write := h.writer.DropCollection
+	if h.data != nil {
+		write = h.writer.HideCollection
+	}
+	aliases := h.aliasesOf(dropped)
+	err := write(ctx, dropped.ID())
+	left := h.meta.view.Collection(dropped.ID())
+	if left != nil && left.Created() {
 		return err
 	}
-	c := change{kind: commonpb.MsgType_DropCollection, ts: ts, database: db.Info.GetName(), collection: dropped}
-	if err := h.effects.before(ctx, c); err != nil {
-		return err
-	}
-	err = h.writer.DropCollection(ctx, dropped.ID())
-	if left := h.meta.view.Collection(dropped.ID()); left == nil || !left.Created() { // even if the rest of it failed
-		h.ledger.removeCollection(db.Info.GetId(), dropped.Capacity())
+	// It is dropped, even if the rest failed: that is left to the background, or to the next term.
+	failpoint.Reach(failpoint.DropHidden)
+	h.ledger.removeCollection(db.Info.GetId(), dropped.Capacity())
+	h.expire(ctx, change{
+		kind: commonpb.MsgType_DropCollection, database: db.Info.GetName(), collection: dropped, aliases: aliases, name: dropped.Name(),
+	})
+	failpoint.Reach(failpoint.DropExpired)
+	if left == nil {
 		h.channels.release(dropped.Info.GetPhysicalChannelNames())
+	} else {
+		h.finishDrop(left, quiet)
 	}
-	if err != nil {
-		return err
-	}
-	h.effects.after(ctx, c)
-	return nil
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +24,10 @@ import (
 	"github.com/milvus-coord/milvus/internal/clustertest"
 	"github.com/milvus-coord/milvus/internal/errs"
 	"github.com/milvus-coord/milvus/internal/metrics"
+	"github.com/milvus-coord/milvus/internal/quota"
+	"github.com/milvus-coord/milvus/internal/rbac"
+	"github.com/milvus-coord/milvus/internal/rootcoord/access"
+	"github.com/milvus-coord/milvus/internal/rpc"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 	"github.com/milvus-coord/milvus/internal/sessionutil/sessiontest"
 )
@@ -40,6 +46,7 @@ type cluster struct {
 	etcd   *clustertest.Etcd
 	client *clientv3.Client
 	root   string
+	data   *DataPath // of the terms that begin from now on
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -66,13 +73,22 @@ type server struct {
 // start begins a term. It ends with the test at the latest.
 func (c *cluster) start(t testing.TB, change ...func(*Limits)) *server {
 	t.Helper()
+	return c.startWith(t, testRules(), change...)
+}
+
+func testRules() access.Rules {
+	return access.Rules{MaxUsers: 100, MaxRoles: 10, RootPassword: "Milvus", PublicGrants: true, Groups: rbac.BuiltinGroups()}
+}
+
+func (c *cluster) startWith(t testing.TB, rules access.Rules, change ...func(*Limits)) *server {
+	t.Helper()
 	limits := testLimits()
 	for _, f := range change {
 		f(&limits)
 	}
 	logger := zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel))
-	role, err := New(Config{MetaRoot: c.metaRoot(), KvRoot: c.root + "/kv", Cluster: "by-dev", Standby: true, Limits: limits},
-		Deps{Client: c.client, Logger: logger, Metrics: metrics.New(metrics.Build{}).RootCoord})
+	role, err := New(Config{MetaRoot: c.metaRoot(), KvRoot: c.root + "/kv", Cluster: "by-dev", Standby: true, Limits: limits, Quota: &quota.Config{Interval: time.Hour}, Access: rules, Data: c.data},
+		Deps{Client: c.client, Dial: rpc.DialOptions(rpc.ClientConfig{}), Logger: logger, Metrics: metrics.New(metrics.Build{}).RootCoord})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	following := make(chan error, 1)
@@ -258,6 +274,14 @@ func (c *cluster) keysUnder(t testing.TB, prefix string) []string {
 		keys = append(keys, string(kv.Key))
 	}
 	return keys
+}
+
+// metadata lists what is in etcd of databases and collections.
+func (c *cluster) metadata(t testing.TB) []string {
+	t.Helper()
+	return slices.DeleteFunc(c.keysUnder(t, "root-coord/"), func(key string) bool {
+		return strings.HasPrefix(key, c.metaRoot()+"/root-coord/credential/")
+	})
 }
 
 func (c *cluster) putMessage(t testing.TB, key string, m proto.Message) {

@@ -2,13 +2,11 @@ package rootcoord
 
 import (
 	"context"
-	"slices"
 
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/model"
-	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 )
 
 // leftovers are what earlier terms began and did not finish. They are listed before the first call of the term is let
@@ -51,35 +49,35 @@ func (r *RootCoord) take(p *parts) leftovers {
 	return left
 }
 
-// clear finishes what was being dropped and undoes what was being created: nobody was told that it exists. What fails is
-// left to the next term.
+// clear finishes what was being dropped and undoes what was being created: nobody was told that it exists. It returns when
+// that is done or ctx ends.
 func (l leftovers) clear(ctx context.Context, p *parts) {
-	removed := 0
-	try := func(id int64, remove func(ctx context.Context) error) {
-		locks := keep(keylock.Write(collectionLock(id)))
-		switch err := p.ddl.do(ctx, locks, repeatable, remove); {
-		case err == nil:
-			removed++
-		case ctx.Err() == nil:
-			p.logger.Warn("cannot clear away what an earlier term left half done, the next term will try again",
-				zap.Int64("collectionID", id), zap.Error(err))
+	if len(l.collections)+len(l.partitions) == 0 {
+		return
+	}
+	var under []<-chan struct{}
+	for _, c := range l.collections {
+		if c.Damage != nil {
+			p.logger.Warn("cannot clear away a collection that an earlier term left half done", zap.Int64("collectionID", c.ID()),
+				zap.Error(c.Damage))
+			continue
+		}
+		p.expireHidden(ctx, c)
+		under = append(under, p.cleanUp(c))
+	}
+	for _, left := range l.partitions {
+		if c := p.meta.view.Collection(left.collectionID); c != nil {
+			if partition, ok := c.Partition(left.partitionID); ok {
+				under = append(under, p.finishPartitionDrop(c, partition))
+			}
 		}
 	}
-	for c := range slices.Values(l.collections) {
-		try(c.ID(), func(ctx context.Context) error {
-			if err := p.writer.DropCollection(ctx, c.ID()); err != nil {
-				return err
-			}
-			p.channels.release(c.Info.GetPhysicalChannelNames())
-			return nil
-		})
+	for _, done := range under {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
 	}
-	for _, part := range l.partitions {
-		try(part.collectionID, func(ctx context.Context) error {
-			return p.writer.DropPartition(ctx, part.collectionID, part.partitionID)
-		})
-	}
-	if removed > 0 {
-		p.logger.Info("cleared away what earlier terms left half done", zap.Int("removed", removed))
-	}
+	p.logger.Info("cleared away what earlier terms left half done", zap.Int("removed", len(under)))
 }

@@ -102,7 +102,7 @@ func TestLayoutInEtcd(t *testing.T) {
 		root + fmt.Sprintf("fields/%d/100", id), root + fmt.Sprintf("fields/%d/101", id),
 		root + fmt.Sprintf("fields/%d/0", id), root + fmt.Sprintf("fields/%d/1", id),
 		root + "database/aliases/1/n",
-	}, c.keysUnder(t, "root-coord/"))
+	}, c.metadata(t))
 	resp, err := c.client.Get(within(t), root+fmt.Sprintf("database/collection-info/1/%d", id))
 	require.NoError(t, err)
 	var info etcdpb.CollectionInfo
@@ -113,7 +113,7 @@ func TestLayoutInEtcd(t *testing.T) {
 	require.Equal(t, etcdpb.CollectionState_CollectionCreated, info.GetState())
 
 	s.drop(t, "c")
-	require.Equal(t, []string{root + "database/db-info/1"}, c.keysUnder(t, "root-coord/"), "a drop leaves nothing, the alias included")
+	require.Equal(t, []string{root + "database/db-info/1"}, c.metadata(t), "a drop leaves nothing, the alias included")
 }
 
 func TestDefaultDatabaseIsMadeOnce(t *testing.T) {

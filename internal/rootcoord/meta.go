@@ -21,6 +21,12 @@ func (m meta) database(name string) (db *model.Database, err error) {
 	return db, err
 }
 
+// databaseAt is database, with the version of the collections at that moment.
+func (m meta) databaseAt(name string) (db *model.Database, at catalog.Version, err error) {
+	m.view.Read(func(r catalog.Reader) { db, err = databaseIn(r, name); at = r.Version() })
+	return db, at, err
+}
+
 // byName is the collection that a name or an alias stands for at ts, aliases first.
 func (m meta) byName(database, name string, ts uint64) (c *model.Collection, err error) {
 	m.view.Read(func(r catalog.Reader) { c, err = collectionIn(r, database, name, ts) })

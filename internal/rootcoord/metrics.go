@@ -56,6 +56,10 @@ func (g *gauges) update(ctx context.Context) {
 		g.named[name] = true
 		g.out.Collections.WithLabelValues(name).Set(float64(n))
 	}
+	users, roles, groups := g.access.Counts()
+	g.out.Users.Set(float64(users))
+	g.out.Roles.Set(float64(roles))
+	g.out.PrivilegeGroups.Set(float64(groups))
 	g.out.Partitions.Set(float64(partitions))
 	g.out.DMLChannels.Set(float64(g.channels.inUse()))
 	if ts, err := g.timestamps.Alloc(ctx, 1); err == nil {

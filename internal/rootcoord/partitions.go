@@ -10,6 +10,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 )
 
@@ -43,7 +44,11 @@ func (h *partitionHandlers) CreatePartition(ctx context.Context, req *milvuspb.C
 }
 
 func (h *partitionHandlers) create(ctx context.Context, c *model.Collection, req *milvuspb.CreatePartitionRequest) error {
-	if have, most := len(c.Partitions), h.limits.MaxPartitionNum; have >= most {
+	have, most := 0, h.limits.MaxPartitionNum
+	for range visiblePartitions(c, latest) {
+		have++
+	}
+	if have >= most {
 		return fmt.Errorf("partition number (%d) exceeds max configuration (%d), collection: %s", have, most, c.Name())
 	}
 	id, err := h.ids.Alloc(ctx, 1)
@@ -58,17 +63,13 @@ func (h *partitionHandlers) create(ctx context.Context, c *model.Collection, req
 		PartitionID: int64(id), PartitionName: req.GetPartitionName(), PartitionCreatedTimestamp: ts, CollectionId: c.ID(),
 		State: etcdpb.PartitionState_PartitionCreated,
 	}
-	change := change{
-		kind: commonpb.MsgType_CreatePartition, ts: ts, database: databaseName(req.GetDbName()),
-		collection: c, name: req.GetPartitionName(),
-	}
-	if err := h.effects.before(ctx, change); err != nil {
-		return err
-	}
 	if err := h.writer.CreatePartition(ctx, partition); err != nil {
 		return err
 	}
-	h.effects.after(ctx, change)
+	failpoint.Reach(failpoint.PartitionCreated)
+	h.expire(ctx, change{
+		kind: commonpb.MsgType_CreatePartition, database: databaseName(req.GetDbName()), collection: c, name: req.GetPartitionName(),
+	})
 	return nil
 }
 
@@ -90,24 +91,29 @@ func (h *partitionHandlers) DropPartition(ctx context.Context, req *milvuspb.Dro
 		if !ok {
 			return nil
 		}
-		ts, err := h.timestamps.Alloc(ctx, 1)
-		if err != nil {
-			return err
-		}
-		change := change{
-			kind: commonpb.MsgType_DropPartition, ts: ts, database: databaseName(req.GetDbName()),
-			collection: c, name: req.GetPartitionName(),
-		}
-		if err := h.effects.before(ctx, change); err != nil {
-			return err
-		}
-		if err := h.writer.DropPartition(ctx, c.ID(), p.ID()); err != nil {
-			return err
-		}
-		h.ledger.removePartition(int64(c.Shards()))
-		h.effects.after(ctx, change)
-		return nil
+		return h.drop(ctx, databaseName(req.GetDbName()), c, p)
 	}))
+}
+
+// drop removes a partition, or, where there may be data in it, hides it and leaves the rest to the background.
+func (h *partitionHandlers) drop(ctx context.Context, database string, c *model.Collection, p model.Partition) error {
+	write := h.writer.DropPartition
+	if h.data != nil {
+		write = h.writer.HidePartition
+	}
+	if err := write(ctx, c.ID(), p.ID()); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.PartitionHidden)
+	h.ledger.removePartition(int64(c.Shards()))
+	h.expire(ctx, change{
+		kind: commonpb.MsgType_DropPartition, database: database, collection: c, name: p.Info.GetPartitionName(),
+	})
+	failpoint.Reach(failpoint.PartitionDropExpired)
+	if h.data != nil {
+		h.finishPartitionDrop(c, p)
+	}
+	return nil
 }
 
 // HasPartition tells whether a collection has a partition. An unknown collection is an error.

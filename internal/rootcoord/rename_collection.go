@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
+	"github.com/milvus-coord/milvus/internal/failpoint"
 	"github.com/milvus-coord/milvus/internal/model"
 	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 )
@@ -64,20 +65,13 @@ func (h *collectionHandlers) checkRename(from, oldName, to, newName string) (c *
 }
 
 func (h *collectionHandlers) rename(ctx context.Context, c *model.Collection, target *model.Database, from, name string) error {
-	ts, err := h.timestamps.Alloc(ctx, 1)
-	if err != nil {
-		return err
-	}
-	change := change{kind: commonpb.MsgType_RenameCollection, ts: ts, database: from, collection: c, name: c.Name()}
-	if err := h.effects.before(ctx, change); err != nil {
-		return err
-	}
 	if err := h.writer.RenameCollection(ctx, c.ID(), target.Info.GetId(), target.Info.GetName(), name); err != nil {
 		return err
 	}
 	if target.Info.GetId() != c.DBID() {
 		h.ledger.moveCollection(c.DBID(), target.Info.GetId())
 	}
-	h.effects.after(ctx, change)
+	failpoint.Reach(failpoint.CollectionRenamed)
+	h.expire(ctx, change{kind: commonpb.MsgType_RenameCollection, database: from, collection: c, name: c.Name()})
 	return nil
 }

@@ -13,11 +13,17 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/metrics"
+	"github.com/milvus-coord/milvus/internal/proxies"
+	"github.com/milvus-coord/milvus/internal/quota"
+	"github.com/milvus-coord/milvus/internal/rbac"
+	"github.com/milvus-coord/milvus/internal/rootcoord/access"
+	"github.com/milvus-coord/milvus/internal/rootcoord/keylock"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 	"github.com/milvus-coord/milvus/internal/tso"
 )
@@ -32,6 +38,16 @@ type Config struct {
 	Cluster  string // the prefix of channel names
 	Standby  bool   // active-standby is on: a term begins with the end of a standby
 	Limits   Limits
+	// Settle is the time from telling of a drop on the channels to asking DataCoord whether the data are gone: the nodes
+	// have the message still to read.
+	Settle time.Duration
+	Data   *DataPath // nil: the cluster is coordinators alone
+	// ProxyTimeout bounds a call to a proxy; 0 is proxies.DefaultTimeout.
+	ProxyTimeout time.Duration
+	// MaxTimeTickLag is from where the cluster counts as unhealthy; 0: nobody looks.
+	MaxTimeTickLag time.Duration
+	Quota          *quota.Config // nil: the proxies are told of no quotas
+	Access         access.Rules
 }
 
 // Limits are what RootCoord allows, and the names it gives.
@@ -50,6 +66,7 @@ type Limits struct {
 // Deps are the parts that RootCoord is given.
 type Deps struct {
 	Client  *clientv3.Client
+	Dial    []grpc.DialOption // how processes of the cluster are dialled
 	Logger  *zap.Logger
 	Metrics *metrics.RootCoord // nil: nothing is measured
 }
@@ -58,11 +75,15 @@ type Deps struct {
 type RootCoord struct {
 	cfg      Config
 	client   *clientv3.Client
+	dial     []grpc.DialOption
 	logger   *zap.Logger
 	metrics  *metrics.RootCoord
 	keys     catalog.Keys
-	view     *catalog.View
+	tables   *tables
+	view     *catalog.View // of tables
 	follower *metatable.Follower
+	fleet    *proxies.Fleet
+	loaded   chan struct{} // closed by Follow when all tables hold a first snapshot
 }
 
 // New makes the role. It does no I/O.
@@ -74,12 +95,19 @@ func New(cfg Config, deps Deps) (*RootCoord, error) {
 		return nil, errors.New("rootcoord: a name of the default partition, channels and shards are required")
 	}
 	keys := catalog.Keys{MetaRoot: cfg.MetaRoot}
-	view := catalog.NewView(keys)
+	all := newTables(keys)
 	follower := metatable.New(metatable.Config{
-		Name: Name, Client: deps.Client, Prefixes: []string{keys.Prefix()}, State: view, Logger: deps.Logger,
+		Name: Name, Client: deps.Client, Prefixes: []string{keys.Prefix()}, State: all, Logger: deps.Logger,
 	})
+	fleet, err := proxies.New(proxies.Config{
+		Client: deps.Client, MetaRoot: cfg.MetaRoot, Cluster: cfg.Cluster, Dial: deps.Dial, Timeout: cfg.ProxyTimeout, Logger: deps.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	return &RootCoord{
-		cfg: cfg, client: deps.Client, logger: deps.Logger, metrics: deps.Metrics, keys: keys, view: view, follower: follower,
+		cfg: cfg, client: deps.Client, dial: deps.Dial, logger: deps.Logger, metrics: deps.Metrics,
+		keys: keys, tables: all, view: all.view, follower: follower, fleet: fleet, loaded: make(chan struct{}),
 	}, nil
 }
 
@@ -87,7 +115,23 @@ func New(cfg Config, deps Deps) (*RootCoord, error) {
 func (r *RootCoord) Name() string { return Name }
 
 // Follow keeps the tables up to date, in standby and while active, until ctx ends.
-func (r *RootCoord) Follow(ctx context.Context) error { return r.follower.Run(ctx) }
+func (r *RootCoord) Follow(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.follower.Run(ctx) })
+	group.Go(func() error { return r.fleet.Run(ctx) })
+	group.Go(func() error {
+		for _, one := range []<-chan struct{}{r.follower.Loaded(), r.fleet.Loaded()} {
+			select {
+			case <-one:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		close(r.loaded)
+		return nil
+	})
+	return group.Wait()
+}
 
 // Activate builds what serves one term: the tables have reached the revision at which the term began, timestamps and ids
 // continue above what earlier terms may have given out, the default database exists. What an earlier term left half done
@@ -107,27 +151,49 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	var steps steps
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(steps.time("tables", func() error { return r.follower.Barrier(groupCtx, term.Number()) }))
+	group.Go(steps.time("proxies", func() error { return r.fleet.Barrier(groupCtx, term.Number()) }))
 	group.Go(steps.time("timestamps", func() error { return timestamps.Start(groupCtx) }))
 	group.Go(steps.time("ids", func() error { return ids.Start(groupCtx) }))
 	if err := group.Wait(); err != nil {
 		return coord.Instance{}, err
 	}
 	r.reportDamage()
+	caller := r.fleet.Caller(term.ServerID())
 	p := &parts{
 		limits: r.cfg.Limits, meta: meta{r.view}, writer: catalog.NewWriter(r.keys, r.view, r.follower, term),
-		timestamps: timestamps, ids: ids, effects: noEffects{}, logger: r.logger,
+		timestamps: timestamps, ids: ids, settle: r.cfg.Settle, logger: r.logger,
+		maxLag: r.cfg.MaxTimeTickLag, proxies: caller, caches: fleetCaches{caller: caller, applied: r.follower.Applied},
 	}
 	if err := steps.time("database", func() error { return r.ensureDefaultDatabase(ctx, p.writer) })(); err != nil {
 		return coord.Instance{}, err
 	}
 	var left leftovers
 	_ = steps.time("counts", func() error { left = r.take(p); return nil })()
-	p.ddl = newDDL(term, r.logger)
+	p.ddl, p.chores = newDDL(term, r.logger), newChores(term, pace{first: time.Second, longest: 5 * time.Minute}, r.logger)
+	p.access = r.newAccess(term, p, caller)
+	if err := steps.time("access", func() error { return p.access.Seed(ctx) })(); err != nil {
+		return coord.Instance{}, err
+	}
 	work := []func(context.Context) error{timestamps.Run, ids.Run}
 	if r.metrics != nil {
 		g := &gauges{parts: p, out: r.metrics, named: map[string]bool{}}
 		work = append(work, g.run)
 	}
+	if p.peers, err = r.newPeers(term.Context()); err != nil {
+		return coord.Instance{}, err
+	}
+	if err := r.connect(ctx, term, p); err != nil {
+		p.peers.close()
+		return coord.Instance{}, err
+	}
+	work = append(work,
+		func(ctx context.Context) error { p.ticks.Run(ctx); return nil },
+		func(ctx context.Context) error { return followSources(ctx, caller, p.ticks) })
+	work = append(append(work, p.peers.run), r.proxyWork(caller, p.peers)...)
+	work = append(work, func(context.Context) error {
+		p.access.RefreshLater() // what changed at the end of the last term may not have reached the proxies
+		return nil
+	})
 	r.logger.Info("RootCoord Register Finished")
 	return coord.Instance{
 		Server:  newCore(p, r.metrics),
@@ -135,6 +201,21 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 		Started: func() { logStarted(r.logger) },
 		Steps:   steps.list(),
 	}, nil
+}
+
+// newAccess makes the handlers of the calls about users and grants. Their changes have one lock.
+func (r *RootCoord) newAccess(term *sessionutil.Term, p *parts, caller *proxies.Caller) *access.Handlers {
+	lock := keep(keylock.Write("access"))
+	return access.New(r.cfg.Access, access.Deps{
+		Tables:  r.tables.access,
+		Writer:  rbac.NewWriter(rbac.Keys{MetaRoot: r.cfg.MetaRoot}, r.tables.access, term, r.follower),
+		Proxies: caller,
+		Change: func(ctx context.Context, again bool, work func(ctx context.Context) error) error {
+			return p.ddl.do(ctx, lock, again, work)
+		},
+		Later:  func(what string, do func(ctx context.Context) error) { p.chores.start(what, 0, step{"tell", do}) },
+		Logger: r.logger,
+	})
 }
 
 func (r *RootCoord) allocator(term *sessionutil.Term, key string) tso.Config {
@@ -158,6 +239,7 @@ func (r *RootCoord) reportDamage() {
 	const most = 10
 	var sick []metatable.Quarantined
 	r.view.Read(func(rd catalog.Reader) { sick = rd.Quarantined() })
+	sick = append(sick, r.tables.access.Quarantined()...)
 	for i, q := range sick {
 		if i == most {
 			r.logger.Warn("more records of the metadata do not decode", zap.Int("more", len(sick)-most))
@@ -176,7 +258,13 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 	group.Go(func() error { left.clear(ctx, p); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
-		if p.ddl.close() {
+		p.chores.cancel()
+		ended := p.ddl.close()
+		p.chores.close()
+		if p.queue != nil {
+			p.queue.Close()
+		}
+		if ended {
 			p.writer.Close()
 		}
 		return nil
@@ -184,5 +272,11 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 	return group.Wait()
 }
 
+// CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.
+func (r *RootCoord) CatchUp(ctx context.Context, revision int64) int64 {
+	_ = r.follower.Barrier(ctx, revision) // what has been reached is the answer
+	return r.follower.Applied()
+}
+
 // Loaded is closed when the tables hold a first snapshot.
-func (r *RootCoord) Loaded() <-chan struct{} { return r.follower.Loaded() }
+func (r *RootCoord) Loaded() <-chan struct{} { return r.loaded }

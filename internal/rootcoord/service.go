@@ -2,6 +2,7 @@ package rootcoord
 
 import (
 	"context"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -11,6 +12,9 @@ import (
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
 	"github.com/milvus-coord/milvus/internal/metrics"
+	"github.com/milvus-coord/milvus/internal/mq"
+	"github.com/milvus-coord/milvus/internal/rootcoord/access"
+	"github.com/milvus-coord/milvus/internal/rootcoord/ticks"
 )
 
 // Core answers RootCoord's gRPC service for one term. Methods that are not here yet are answered by gRPC's Unimplemented;
@@ -22,8 +26,15 @@ type Core struct {
 	partitionHandlers
 	aliasHandlers
 	allocHandlers
+	proxyHandlers
+	tickHandlers
+	healthHandlers
+	accessHandlers
 	rest
 }
+
+// accessHandlers answer the calls about users, roles, grants and privilege groups.
+type accessHandlers = *access.Handlers
 
 // rest is one level deeper than the handlers, so that theirs count.
 type rest struct {
@@ -33,6 +44,8 @@ type rest struct {
 // parts are what the handlers of one term share.
 type parts struct {
 	limits     Limits
+	lists      lists
+	access     *access.Handlers
 	meta       meta
 	writer     *catalog.Writer
 	timestamps timestamps
@@ -40,7 +53,15 @@ type parts struct {
 	ddl        *ddl
 	ledger     *ledger
 	channels   *channelPool
-	effects    effects
+	chores     *chores
+	caches     caches
+	proxies    proxyCalls
+	peers      *peers
+	maxLag     time.Duration // of a time tick; 0: nobody looks
+	ticks      *ticks.Ticker
+	queue      mq.Producer   // nil as data is
+	data       dataPath      // nil: the cluster is coordinators alone
+	settle     time.Duration // from telling of a drop to asking DataCoord whether the data are gone
 	logger     *zap.Logger
 }
 
@@ -53,6 +74,7 @@ func newCore(p *parts, out *metrics.RootCoord) *Core {
 		databaseHandlers: databaseHandlers{p}, collectionHandlers: collectionHandlers{p},
 		partitionHandlers: partitionHandlers{p}, aliasHandlers: aliasHandlers{p},
 		allocHandlers: allocHandlers{timestamps: p.timestamps, ids: p.ids, counted: counted},
+		proxyHandlers: proxyHandlers{p}, tickHandlers: tickHandlers{p}, healthHandlers: healthHandlers{p}, accessHandlers: p.access,
 	}
 }
 
