@@ -100,7 +100,7 @@ func Run(ctx context.Context, name string, cfg *config.Config, report *config.Re
 	}
 	defer httpListener.Close() //nolint:errcheck // likewise
 
-	etcd := p.etcdConfig()
+	etcd := etcdConfig(cfg)
 	if p.client, err = etcdutil.Dial(ctx, etcd); err != nil {
 		return err
 	}
@@ -135,8 +135,13 @@ func (p *process) prepareTLS() (*tls.Config, error) {
 	return server, nil
 }
 
-func (p *process) etcdConfig() etcdutil.Config {
-	e := p.cfg.Etcd
+// DialEtcd makes a client of the configuration's etcd.
+func DialEtcd(ctx context.Context, cfg *config.Config) (*clientv3.Client, error) {
+	return etcdutil.Dial(ctx, etcdConfig(cfg))
+}
+
+func etcdConfig(cfg *config.Config) etcdutil.Config {
+	e := cfg.Etcd
 	c := etcdutil.Config{
 		Endpoints: e.Endpoints,
 		TLS: etcdutil.TLSConfig{
@@ -162,7 +167,8 @@ type member struct {
 	serverID   atomic.Int64
 	registered atomic.Bool
 	address    atomic.Pointer[string]
-	loaded     atomic.Pointer[<-chan struct{}]
+	tables     atomic.Pointer[coord.Role]
+	standing   atomic.Pointer[standing]
 }
 
 // portsStop bounds the closing of the ports, when the role has been given back.
@@ -171,6 +177,7 @@ const portsStop = 2 * time.Second
 func (m *member) run(ctx context.Context) error {
 	none := ""
 	m.address.Store(&none)
+	m.standing.Store(&standing{since: time.Now()})
 	component := rpc.NewComponent(m.componentConfig())
 	gate, err := rpc.NewSwitch(rpc.SwitchConfig{Component: component, Services: m.services(component), Metrics: m.metrics})
 	if err != nil {
@@ -180,11 +187,16 @@ func (m *member) run(ctx context.Context) error {
 		Cluster: m.cfg.Cluster, MaxRecvSize: m.settings.ServerMaxRecvSize, MaxSendSize: m.settings.ServerMaxSendSize,
 		TLS: m.serverTLS, Logger: m.log,
 	}, gate)
-	web := opshttp.New(opshttp.Config{EnablePprof: m.cfg.HTTP.EnablePprof, Status: func() []opshttp.RoleStatus {
-		return []opshttp.RoleStatus{{
-			Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
-		}}
-	}}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log})
+	web := opshttp.New(opshttp.Config{
+		EnablePprof: m.cfg.HTTP.EnablePprof, Version: m.build.Version, CatchUp: m.catchUp,
+		Status: func() []opshttp.RoleStatus {
+			now := m.standing.Load()
+			return []opshttp.RoleStatus{{
+				Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
+				Term: now.term, Since: now.since,
+			}}
+		},
+	}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log})
 	m.log.Info("listening", zap.String("role", m.name), zap.Stringer("grpc", m.grpcListener.Addr()),
 		zap.Stringer("http", m.httpListener.Addr()), zap.Strings("etcd", m.cfg.Etcd.Endpoints))
 
@@ -229,15 +241,14 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 	if err != nil {
 		return err
 	}
-	loaded := tables.Loaded()
-	m.loaded.Store(&loaded)
+	m.tables.Store(&tables)
 	m.serverID.Store(id)
 	return coord.New(coord.Config{DrainTimeout: m.settings.GracefulStopTimeout}, coord.Deps{
 		Role:         tables,
 		Session:      session,
 		Gate:         gate,
 		Historian:    coord.NewHistory(m.client, m.cfg.Etcd.MetaRoot()),
-		Metrics:      observer{m.metrics, id},
+		Metrics:      observer{m.metrics, id, &m.standing},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
 		OnRegistered: func() { m.registered.Store(true) },
@@ -266,7 +277,7 @@ func (m *member) session(id int64) (*sessionutil.Session, error) {
 	s := m.cfg.Session
 	return sessionutil.New(sessionutil.Config{
 		MetaRoot: m.cfg.Etcd.MetaRoot(), Role: m.name, Companions: m.companions,
-		ServerID: id, Address: address, HostName: hostName, Version: m.build.Milvus,
+		ServerID: id, Address: address, HostName: hostName, Version: m.build.Milvus, Binary: m.build.Version, HTTP: join(local, httpPort),
 		Direct:  []string{join(local, grpcPort), join(local, httpPort)},
 		Standby: m.settings.ActiveStandby, TTL: s.TTL, RetryTimes: s.RetryTimes,
 		FastFailover: s.FastFailover, Heartbeat: config.Heartbeat, ServeWindow: s.ServeWindow, SilenceTimeout: s.SilenceTimeout,
@@ -302,16 +313,25 @@ func (m *member) registeredID() int64 {
 }
 
 func (m *member) isLoaded() bool {
-	loaded := m.loaded.Load()
-	if loaded == nil {
+	tables := m.tables.Load()
+	if tables == nil {
 		return false
 	}
 	select {
-	case <-*loaded:
+	case <-(*tables).Loaded():
 		return true
 	default:
 		return false
 	}
+}
+
+// catchUp waits for the role's tables; 0 before there are any.
+func (m *member) catchUp(ctx context.Context, _ string, revision int64) int64 {
+	tables := m.tables.Load()
+	if tables == nil {
+		return 0
+	}
+	return (*tables).CatchUp(ctx, revision)
 }
 
 func portOf(l net.Listener) int {

@@ -1,6 +1,9 @@
 package components
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"github.com/milvus-coord/milvus/internal/coord"
@@ -9,11 +12,19 @@ import (
 
 // observer puts what a coordinator measures into the process' series.
 type observer struct {
-	metrics *metrics.Metrics
-	nodeID  int64
+	metrics  *metrics.Metrics
+	nodeID   int64
+	standing *atomic.Pointer[standing]
+}
+
+// standing is since when a role is in its state, and in which term.
+type standing struct {
+	term  int64
+	since time.Time
 }
 
 func (o observer) StateChanged(role string, state commonpb.StateCode, term int64) {
+	o.standing.Store(&standing{term: term, since: time.Now()})
 	o.metrics.StateChanged(role, state, term)
 	o.metrics.NodeActive(role, o.nodeID, state == commonpb.StateCode_Healthy)
 }

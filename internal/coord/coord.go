@@ -21,6 +21,8 @@ type Role interface {
 	Follow(ctx context.Context) error
 	// Loaded is closed when the tables hold a first snapshot.
 	Loaded() <-chan struct{}
+	// CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.
+	CatchUp(ctx context.Context, revision int64) int64
 	// Activate builds what serves one term. It returns when everything that must precede the first answer is done. ctx
 	// ends with the term and also when the process is told to stop.
 	Activate(ctx context.Context, term *sessionutil.Term) (Instance, error)

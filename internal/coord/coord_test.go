@@ -53,6 +53,8 @@ func (r fakeRole) Follow(ctx context.Context) error {
 	return nil
 }
 
+func (fakeRole) CatchUp(_ context.Context, revision int64) int64 { return revision }
+
 func (r fakeRole) Loaded() <-chan struct{} {
 	loaded := make(chan struct{})
 	close(loaded)

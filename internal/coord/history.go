@@ -3,7 +3,9 @@ package coord
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -66,6 +68,27 @@ type History struct {
 // NewHistory makes a History over client.
 func NewHistory(client *clientv3.Client, metaRoot string) *History {
 	return &History{client: client, metaRoot: metaRoot}
+}
+
+// List gives the takeovers of a role, oldest first. Records that do not decode are named in the error; the others are given
+// all the same.
+func (h *History) List(ctx context.Context, role string) ([]Takeover, error) {
+	first := sessionutil.HistoryKey(h.metaRoot, role, 0)
+	resp, err := h.client.Get(ctx, first, clientv3.WithRange(sessionutil.HistoryKey(h.metaRoot, role, math.MaxInt64)+"\x00"))
+	if err != nil {
+		return nil, fmt.Errorf("list the takeovers of %s: %w", role, err)
+	}
+	all := make([]Takeover, 0, len(resp.Kvs))
+	var wrong []error
+	for _, kv := range resp.Kvs {
+		var t Takeover
+		if err := json.Unmarshal(kv.Value, &t); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s at revision %d: %w", kv.Key, kv.ModRevision, err))
+			continue
+		}
+		all = append(all, t)
+	}
+	return all, errors.Join(wrong...)
 }
 
 // Record implements Historian: a fenced write that also removes the oldest entries beyond a hundred.

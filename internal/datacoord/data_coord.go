@@ -61,6 +61,12 @@ func New(cfg Config, deps Deps) (*DataCoord, error) {
 // Name is the role's name.
 func (d *DataCoord) Name() string { return Name }
 
+// CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.
+func (d *DataCoord) CatchUp(ctx context.Context, revision int64) int64 {
+	_ = d.follower.Barrier(ctx, revision) // what has been reached is the answer
+	return d.follower.Applied()
+}
+
 // Loaded is closed when the tables hold a first snapshot.
 func (d *DataCoord) Loaded() <-chan struct{} { return d.follower.Loaded() }
 

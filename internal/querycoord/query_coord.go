@@ -59,6 +59,12 @@ func New(cfg Config, deps Deps) (*QueryCoord, error) {
 // Name is the role's name.
 func (q *QueryCoord) Name() string { return Name }
 
+// CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.
+func (q *QueryCoord) CatchUp(ctx context.Context, revision int64) int64 {
+	_ = q.follower.Barrier(ctx, revision) // what has been reached is the answer
+	return q.follower.Applied()
+}
+
 // Loaded is closed when the tables hold a first snapshot.
 func (q *QueryCoord) Loaded() <-chan struct{} { return q.follower.Loaded() }
 
