@@ -19,9 +19,10 @@ var (
 
 // Exit codes.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	exitOK     = 0
+	exitError  = 1
+	exitUsage  = 2
+	exitUnwell = 3
 )
 
 // usageError is a mistake on the command line.
@@ -44,6 +45,9 @@ func run(ctx context.Context, args []string) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errUnwell{}) {
+		return exitUnwell // what is wrong has been said
 	}
 	fmt.Fprintf(os.Stderr, "milvus: %v\n", err)
 	var usage usageError

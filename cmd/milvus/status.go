@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/milvus-coord/milvus/internal/components"
+	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/haview"
+)
+
+// errUnwell is the end of a status that is not fine.
+type errUnwell struct{}
+
+func (errUnwell) Error() string { return "not everything is well" }
+
+// askPatience bounds what a command asks of etcd, and of one process.
+const (
+	etcdPatience    = 5 * time.Second
+	processPatience = 2 * time.Second
+)
+
+func newStatus() *cobra.Command {
+	var watch time.Duration
+	c := &cobra.Command{
+		Use: "status [ROLE...]", Short: "Show who is active, who stands by, and what is wrong",
+		Long: "status reads the sessions in etcd and asks each process how it is.\n\n" +
+			"Exit codes: 0 all is well, 1 etcd cannot be read, 3 something is wrong; it is said in words.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			for _, a := range args {
+				if err := oneRole(cmd, []string{a}); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	out := addOutput(c)
+	c.Flags().DurationVarP(&watch, "watch", "w", 0, "show it again and again, with this pause between")
+	c.Flags().Lookup("watch").NoOptDefVal = "2s"
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		return withEtcd(cmd.Context(), func(ctx context.Context, client *clientv3.Client, cfg *config.Config) error {
+			roles := args
+			if len(roles) == 0 {
+				roles = components.Roles()
+			}
+			reader := &haview.Reader{
+				Client: client, MetaRoot: cfg.Etcd.MetaRoot(), Roles: roles, HTTP: http.DefaultClient, Patience: processPatience,
+			}
+			for {
+				view, err := readView(ctx, reader)
+				if err == nil {
+					err = out.print(cmd.OutOrStdout(), view, func(t *tabwriter.Writer, wide bool) { printView(t, view, wide) })
+				}
+				if watch == 0 {
+					if err == nil && !view.Fine() {
+						err = errUnwell{}
+					}
+					return err
+				}
+				if err != nil {
+					fmt.Fprintf(cmd.ErrOrStderr(), "milvus: %v\n", err) // etcd may come back
+				}
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-time.After(watch):
+				}
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+		})
+	}
+	return c
+}
+
+func readView(ctx context.Context, reader *haview.Reader) (haview.View, error) {
+	ctx, cancel := context.WithTimeout(ctx, etcdPatience)
+	defer cancel()
+	return reader.Read(ctx)
+}
+
+// withEtcd gives work a client of the etcd of the configuration.
+func withEtcd(ctx context.Context, work func(context.Context, *clientv3.Client, *config.Config) error) error {
+	cfg, _, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	client, err := components.DialEtcd(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer client.Close() //nolint:errcheck // nothing is in flight
+	if err := work(ctx, client, cfg); err != nil {
+		return fmt.Errorf("%w (etcd: %s, root path: %s)", err, strings.Join(cfg.Etcd.Endpoints, ", "), cfg.Etcd.RootPath)
+	}
+	return nil
+}
+
+func printView(t *tabwriter.Writer, v haview.View, wide bool) {
+	head := []string{"ROLE", "ID", "ADDRESS", "KIND", "STATE", "TERM", "LEASE", "LAG", "SINCE"}
+	if wide {
+		head = append(head, "HOST", "PID", "HTTP", "VERSION", "PROTOCOL")
+	}
+	row(t, head...)
+	for _, r := range v.Roles {
+		for _, m := range r.Members {
+			row(t, memberCells(r.Name, m, v.At, wide)...)
+		}
+	}
+	for _, r := range v.Roles {
+		for _, problem := range r.Problems {
+			fmt.Fprintf(t, "! %s: %s\n", r.Name, problem)
+		}
+	}
+}
+
+func memberCells(role string, m haview.Member, now time.Time, wide bool) []string {
+	term, since := "-", "-"
+	if m.Term != 0 {
+		term = strconv.FormatInt(m.Term, 10)
+	}
+	if !m.Since.IsZero() {
+		since = now.Sub(m.Since).Round(time.Second).String()
+	}
+	cells := []string{
+		role, strconv.FormatInt(m.ServerID, 10), m.Address, m.Kind, orDash(m.State), term,
+		known(m.Lease, "s"), known(float64(m.Lag), ""), since,
+	}
+	if wide {
+		pid := ""
+		if m.PID != 0 {
+			pid = strconv.Itoa(m.PID)
+		}
+		cells = append(cells, orDash(m.Host), orDash(pid), orDash(m.HTTP), orDash(m.Version), orDash(m.Protocol))
+	}
+	return cells
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// known is a number, or a dash for one that nobody knows.
+func known(n float64, unit string) string {
+	if n < 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64) + unit
+}
