@@ -33,12 +33,12 @@ type Coord struct {
 	out  *output
 }
 
-// Binary builds bin/milvus as it is now and returns its path.
-func Binary(t testing.TB) string {
+// Binary builds bin/milvus as it is now, with build tags if any are given, and returns its path.
+func Binary(t testing.TB, tags ...string) string {
 	t.Helper()
 	root := RepoRoot(t)
-	target := filepath.Join(root, "bin", "milvus-test")
-	build(t, root, target, true, "-race", "./cmd/milvus")
+	target := filepath.Join(root, "bin", strings.Join(append([]string{"milvus-test"}, tags...), "-"))
+	build(t, root, target, true, "-race", "-tags", strings.Join(tags, ","), "./cmd/milvus")
 	return target
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ const callers = 64
 type echo struct {
 	rootcoordpb.UnimplementedRootCoordServer
 	described *milvuspb.DescribeCollectionResponse
+	shown     *milvuspb.ShowCollectionsResponse
 }
 
 func (e echo) AllocTimestamp(_ context.Context, r *rootcoordpb.AllocTimestampRequest) (*rootcoordpb.AllocTimestampResponse, error) {
@@ -36,15 +38,23 @@ func (e echo) DescribeCollection(context.Context, *milvuspb.DescribeCollectionRe
 	return e.described, nil
 }
 
-// serveEcho runs the peer until it is killed. BENCH_MESSAGE names a file with the answer to DescribeCollection.
+func (e echo) ShowCollections(context.Context, *milvuspb.ShowCollectionsRequest) (*milvuspb.ShowCollectionsResponse, error) {
+	return e.shown, nil
+}
+
+// serveEcho runs the peer until it is killed. BENCH_MESSAGE names a file with its answer, to whichever call it belongs.
 func serveEcho(addr string) error {
-	e := echo{described: &milvuspb.DescribeCollectionResponse{}}
+	e := echo{described: &milvuspb.DescribeCollectionResponse{}, shown: &milvuspb.ShowCollectionsResponse{}}
 	if file := os.Getenv("BENCH_MESSAGE"); file != "" {
 		b, err := os.ReadFile(file) //nolint:gosec // written by this program
 		if err != nil {
 			return err
 		}
-		if err := proto.Unmarshal(b, e.described); err != nil {
+		into := proto.Message(e.described)
+		if strings.HasSuffix(file, "shown") {
+			into = e.shown
+		}
+		if err := proto.Unmarshal(b, into); err != nil {
 			return err
 		}
 	}

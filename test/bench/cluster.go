@@ -94,17 +94,17 @@ func (b *bench) start(env []string, name string, args ...string) (*proc, error) 
 	return p, nil
 }
 
-// coordinator starts a RootCoord.
-func (b *bench) coordinator() (*proc, error) {
+// coordinator starts a RootCoord, with further variables if given.
+func (b *bench) coordinator(env ...string) (*proc, error) {
 	dir, err := os.MkdirTemp(b.dir, "run")
 	if err != nil {
 		return nil, err
 	}
-	return b.start([]string{
+	return b.start(append([]string{
 		"ETCD_ENDPOINTS=" + b.etcd, "ROOT_COORD_PORT=0", "METRICS_PORT=0", "ROOT_COORD_ENABLE_ACTIVE_STANDBY=true", "LOG_LEVEL=info",
 		"MILVUS_RUN_DIR=" + dir, "QUOTA_AND_LIMITS_LIMITS_MAX_COLLECTION_NUM=1000000", "ROOT_COORD_MAX_GENERAL_CAPACITY=10000000",
 		"QUOTA_AND_LIMITS_LIMITS_MAX_COLLECTION_NUM_PER_DB=1000000",
-	}, filepath.Join("bin", "milvus"), "run", "rootcoord")
+	}, env...), filepath.Join("bin", "milvus"), "run", "rootcoord")
 }
 
 func (p *proc) await(ctx context.Context, pattern string) error {

@@ -52,6 +52,26 @@ func StartWorkload(ctx context.Context, client rootcoordpb.RootCoordClient, pref
 	return w
 }
 
+// Also has another client allocate timestamps: one that holds on to a process, whatever becomes of that. Its failures do not
+// count, its answers do.
+func (w *Workload) Also(ctx context.Context, client rootcoordpb.RootCoordClient) {
+	w.callers.Go(func() {
+		for ctx.Err() == nil {
+			one, cancel := context.WithTimeout(ctx, callTimeout)
+			g := grant{began: time.Now()}
+			resp, err := client.AllocTimestamp(one, &rootcoordpb.AllocTimestampRequest{Count: 1})
+			g.ended, g.first, g.count = time.Now(), resp.GetTimestamp(), uint64(resp.GetCount())
+			cancel()
+			if err == nil && failure(resp.GetStatus()) == nil {
+				w.mu.Lock()
+				w.timestamps = append(w.timestamps, g)
+				w.mu.Unlock()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
 // callTimeout is longer than any takeover that a test provokes; a caller that follows should never see it.
 const callTimeout = 2 * time.Minute
 
