@@ -7,7 +7,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.bui
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e check bench clean
+.PHONY: build test e2e crash history check bench clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -22,10 +22,17 @@ bin/etcdctl: tools/etcd/go.mod
 	cd tools/etcd && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ $(ETCD)/etcdctl/v3
 
 test: bin/etcd ## unit, integration and command line tests, with the race detector
-	go test -race -timeout 10m ./cmd/... ./internal/...
+	go test -race -timeout 10m ./cmd/... ./internal/... ./test/history
 
 e2e: build ## real processes, killed, paused and cut off
 	go test -timeout 30m -count 1 ./test/failover
+
+crash: build ## a RootCoord is killed at every step of every DDL
+	go test -timeout 30m -count 1 -v -run TestCrashAtEveryPoint ./test/crash
+
+RUNS ?= 200
+history: build ## concurrent calls across takeovers are checked to be linearizable; and builds without a guard are found out
+	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

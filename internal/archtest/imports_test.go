@@ -16,18 +16,19 @@ var layers = [][]string{
 	{"cmd/milvus"},
 	{"internal/components"},
 	{"internal/rootcoord", "internal/querycoord", "internal/datacoord"},
-	{"internal/coordclient"},
-	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/opshttp"},
+	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview"},
+	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp"},
 	{"internal/metatable", "internal/rpc/listen"},
 	{"internal/sessionutil"},
 	{"internal/etcdutil"},
-	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile"},
+	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile", "internal/failpoint"},
 }
 
 // testOnly are for tests, and for nothing that ships.
 var testOnly = []string{
 	module + "internal/clustertest", module + "internal/sessionutil/sessiontest", "github.com/stretchr/testify", "go.uber.org/goleak",
 	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal", "go.etcd.io/etcd/server",
+	"github.com/twmb/franz-go/pkg/kfake",
 }
 
 type pkg struct {
