@@ -26,6 +26,7 @@ test: bin/etcd ## unit, integration and command line tests, with the race detect
 
 e2e: build ## real processes, killed, paused and cut off
 	go test -timeout 30m -count 1 ./test/failover
+	go test -count 1 -run Again ./internal/mq
 
 crash: build ## a RootCoord is killed at every step of every DDL
 	go test -timeout 30m -count 1 -v -run TestCrashAtEveryPoint ./test/crash
