@@ -164,6 +164,18 @@ func TestABrokerThatIsAwayIsARetriableErrorAndEndsNothing(t *testing.T) {
 	}
 }
 
+// A message that no broker will ever take must not be sent again and again.
+func TestARefusalOfTheBrokerIsNotRetriable(t *testing.T) {
+	b := broker(t)
+	p := open(t, Config{Type: Kafka, Timeout: time.Minute, Kafka: KafkaConfig{Brokers: b.ListenAddrs()}})
+	_, err := p.Send(t.Context(), "dml_0", Message{Payload: make([]byte, 2<<20)})
+	require.ErrorIs(t, err, errs.MqInternal)
+	require.False(t, errs.Retriable(err))
+	require.ErrorContains(t, err, "dml_0")
+	_, err = p.Send(t.Context(), "dml_0", Message{Payload: []byte("x")})
+	require.NoError(t, err)
+}
+
 func TestKafkaIsFoundAgain(t *testing.T) {
 	at := refused(t)
 	p := open(t, Config{Type: Kafka, Timeout: time.Second, Kafka: KafkaConfig{Brokers: []string{at}}})
