@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -245,10 +246,18 @@ func (c *change) putUser(name, hash string) {
 	c.replace(c.keys.user(name), string(value))
 }
 
+// putGroup keeps what a later Milvus may have added to the record and to the members that stay.
 func (c *change) putGroup(name string, members []string) {
-	info := &milvuspb.PrivilegeGroupInfo{GroupName: name}
+	info, there := &milvuspb.PrivilegeGroupInfo{GroupName: name}, map[string]*milvuspb.PrivilegeEntity{}
+	if row, found, _ := c.tables.groups.Get(c.keys.group(name)); found { // what does not decode, replace refuses
+		info, _ = proto.Clone(row.Value).(*milvuspb.PrivilegeGroupInfo)
+	}
+	for _, p := range info.GetPrivileges() {
+		there[p.GetName()] = p
+	}
+	info.Privileges = nil
 	for _, member := range slices.Sorted(slices.Values(members)) {
-		info.Privileges = append(info.Privileges, &milvuspb.PrivilegeEntity{Name: member})
+		info.Privileges = append(info.Privileges, cmp.Or(there[member], &milvuspb.PrivilegeEntity{Name: member}))
 	}
 	value, err := proto.Marshal(info)
 	if err != nil && c.err == nil {

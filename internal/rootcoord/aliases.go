@@ -8,6 +8,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
@@ -63,7 +64,8 @@ func (h *aliasHandlers) CreateAlias(ctx context.Context, req *milvuspb.CreateAli
 			return errs.AliasAlreadyExists.With(fmt.Sprintf("%s is alias to another collection: %s", req.GetAlias(), h.nameOf(a)),
 				errs.F("database", db.Info.GetName()), errs.F("alias", req.GetAlias()))
 		}
-		return h.put(ctx, commonpb.MsgType_CreateAlias, db, req.GetAlias(), c)
+		record := &etcdpb.AliasInfo{AliasName: req.GetAlias(), DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated}
+		return h.put(ctx, commonpb.MsgType_CreateAlias, db, record, c)
 	}))
 }
 
@@ -85,23 +87,26 @@ func (h *aliasHandlers) AlterAlias(ctx context.Context, req *milvuspb.AlterAlias
 		if a.Info.GetCollectionId() == c.ID() {
 			return nil
 		}
-		return h.put(ctx, commonpb.MsgType_AlterAlias, db, req.GetAlias(), c)
+		record, _ := proto.Clone(a.Info).(*etcdpb.AliasInfo)
+		record.DbId = db.Info.GetId() // it may lie where there were no databases
+		return h.put(ctx, commonpb.MsgType_AlterAlias, db, record, c)
 	}))
 }
 
-func (h *aliasHandlers) put(ctx context.Context, kind commonpb.MsgType, db *model.Database, alias string, c *model.Collection) error {
+// put makes record that of an alias of c from now on, and writes it.
+func (h *aliasHandlers) put(
+	ctx context.Context, kind commonpb.MsgType, db *model.Database, record *etcdpb.AliasInfo, c *model.Collection,
+) error {
 	ts, err := h.timestamps.Alloc(ctx, 1)
 	if err != nil {
 		return err
 	}
-	record := &etcdpb.AliasInfo{
-		AliasName: alias, CollectionId: c.ID(), CreatedTime: ts, DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated,
-	}
+	record.CollectionId, record.CreatedTime = c.ID(), ts
 	if err := h.writer.PutAlias(ctx, record); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.AliasPut)
-	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: alias})
+	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: record.GetAliasName()})
 	return nil
 }
 
