@@ -57,7 +57,11 @@ func (h *aliasHandlers) CreateAlias(ctx context.Context, req *milvuspb.CreateAli
 		if err != nil {
 			return err
 		}
-		if a := h.meta.alias(db, req.GetAlias()); a != nil {
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil {
+			return err
+		}
+		if a != nil {
 			if a.Info.GetCollectionId() == c.ID() {
 				return nil
 			}
@@ -80,7 +84,10 @@ func (h *aliasHandlers) AlterAlias(ctx context.Context, req *milvuspb.AlterAlias
 		if err != nil {
 			return err
 		}
-		a := h.meta.alias(db, req.GetAlias())
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil {
+			return err
+		}
 		if a == nil {
 			return aliasNotFound(db, req.GetAlias())
 		}
@@ -121,9 +128,9 @@ func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRe
 		if err != nil {
 			return err
 		}
-		a := h.meta.alias(db, req.GetAlias())
-		if a == nil {
-			return nil
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil || a == nil {
+			return err
 		}
 		target := h.meta.view.Collection(a.Info.GetCollectionId())
 		if err := h.writer.DropAlias(ctx, db.Info.GetId(), req.GetAlias()); err != nil {
@@ -157,7 +164,10 @@ func behind(r catalog.Reader, database, alias string) (*model.Collection, error)
 	if err != nil {
 		return nil, err
 	}
-	a := r.Alias(db.Info.GetId(), alias)
+	a, err := aliasIn(r, db, alias)
+	if err != nil {
+		return nil, err
+	}
 	if a == nil {
 		return nil, aliasNotFound(db, alias)
 	}
@@ -168,7 +178,7 @@ func behind(r catalog.Reader, database, alias string) (*model.Collection, error)
 	case !c.Created():
 		return nil, aliasNotFound(db, alias)
 	}
-	return c, nil
+	return sound(c)
 }
 
 // ListAliases lists the aliases of a collection, by its real name, or of a whole database if none is named.

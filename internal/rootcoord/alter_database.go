@@ -37,6 +37,9 @@ func (h *databaseHandlers) AlterDatabase(ctx context.Context, req *rootcoordpb.A
 		if err != nil {
 			return err
 		}
+		if err := soundDatabase(db); err != nil {
+			return err
+		}
 		if err := h.checkReplication(db, set); err != nil {
 			return err
 		}

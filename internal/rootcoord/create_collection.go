@@ -55,6 +55,9 @@ func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*crea
 	if err != nil {
 		return nil, err
 	}
+	if err := soundDatabase(db); err != nil {
+		return nil, err
+	}
 	if err := h.checkShards(int64(req.GetShardsNum())); err != nil {
 		return nil, err
 	}
@@ -115,6 +118,9 @@ func (h *collectionHandlers) ledgerEntry(req *milvuspb.CreateCollectionRequest, 
 func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 	db, err := h.meta.database(cr.req.GetDbName())
 	if err != nil {
+		return err
+	}
+	if err := soundDatabase(db); err != nil {
 		return err
 	}
 	wanted := cr.info(db)

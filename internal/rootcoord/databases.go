@@ -69,6 +69,9 @@ func (h *databaseHandlers) DropDatabase(ctx context.Context, req *milvuspb.DropD
 		if err != nil {
 			return nil //nolint:nilerr // it does not exist
 		}
+		if err := soundDatabase(db); err != nil {
+			return err
+		}
 		empty := true
 		h.meta.view.Read(func(r catalog.Reader) { empty = r.CollectionCount(db.Info.GetId()) == 0 })
 		if !empty {
@@ -107,6 +110,9 @@ func (h *databaseHandlers) DescribeDatabase(
 ) (*rootcoordpb.DescribeDatabaseResponse, error) {
 	db, err := h.meta.database(req.GetDbName())
 	if err != nil {
+		return nil, err
+	}
+	if err := soundDatabase(db); err != nil {
 		return nil, err
 	}
 	return &rootcoordpb.DescribeDatabaseResponse{

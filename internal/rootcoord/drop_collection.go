@@ -30,7 +30,11 @@ func (h *collectionHandlers) DropCollection(ctx context.Context, req *milvuspb.D
 		if err != nil {
 			return err
 		}
-		if h.meta.alias(db, name) != nil {
+		alias, err := h.meta.alias(db, name)
+		if err != nil {
+			return err
+		}
+		if alias != nil {
 			return fmt.Errorf("cannot drop the collection via alias = %s", name)
 		}
 		c, err := h.meta.byRealName(db, name)

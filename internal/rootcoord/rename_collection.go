@@ -41,7 +41,11 @@ func (h *collectionHandlers) checkRename(from, oldName, to, newName string) (c *
 		if source, err = databaseIn(r, from); err != nil {
 			return
 		}
-		if r.Alias(source.Info.GetId(), oldName) != nil {
+		var alias *model.Alias
+		if alias, err = aliasIn(r, source, oldName); err != nil {
+			return
+		}
+		if alias != nil {
 			err = fmt.Errorf("unsupported use an alias to rename collection, alias:%s", oldName)
 			return
 		}
@@ -49,8 +53,14 @@ func (h *collectionHandlers) checkRename(from, oldName, to, newName string) (c *
 			err = fmt.Errorf("target database:%s not found", to)
 			return
 		}
+		if err = soundDatabase(target); err != nil {
+			return
+		}
 		id := target.Info.GetId()
-		if r.Alias(id, newName) != nil || r.CollectionByName(id, newName) != nil {
+		if alias, err = aliasIn(r, target, newName); err != nil {
+			return
+		}
+		if alias != nil || r.CollectionByName(id, newName) != nil {
 			err = fmt.Errorf("duplicated new collection name %s:%s with other collection name or alias", to, newName)
 			return
 		}

@@ -5,10 +5,12 @@ import (
 	"math"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"github.com/milvus-coord/milvus/internal/model"
 )
 
 const (
-	defaultDatabase   = "default"
+	defaultDatabase   = model.DefaultDatabase
 	defaultDatabaseID = int64(1)
 	latest            = uint64(math.MaxUint64) // the timestamp that means "as of now"
 )
