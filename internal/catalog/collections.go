@@ -123,13 +123,15 @@ func (w *Writer) AlterCollection(ctx context.Context, info *etcdpb.CollectionInf
 	return w.commit(ctx, b)
 }
 
-// AlterField replaces the record of a field. The collection's own record is written as it is, for it is the one that guards.
-func (w *Writer) AlterField(ctx context.Context, collectionID int64, field *schemapb.FieldSchema) error {
+// AlterField replaces the record of a field. The collection's own record says when, and is the one that guards.
+func (w *Writer) AlterField(ctx context.Context, collectionID int64, field *schemapb.FieldSchema, ts uint64) error {
 	c, err := w.modern(ctx, collectionID)
 	if err != nil {
 		return err
 	}
-	info, err := record(c.Info)
+	altered := cloneInfo(c.Info)
+	altered.UpdateTimestamp = ts
+	info, err := record(altered)
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,11 @@ func (h *collectionHandlers) AlterCollection(ctx context.Context, req *milvuspb.
 			if schema.SameParams(properties, c.Info.GetProperties()) {
 				return nil, nil
 			}
-			info, _ := proto.Clone(c.Info).(*etcdpb.CollectionInfo)
-			info.DbId, info.Properties = c.DBID(), properties
-			return func(ctx context.Context) error { return h.writer.AlterCollection(ctx, info) }, nil
+			return func(ctx context.Context, ts uint64) error {
+				info, _ := proto.Clone(c.Info).(*etcdpb.CollectionInfo)
+				info.DbId, info.Properties, info.UpdateTimestamp = c.DBID(), properties, ts
+				return h.writer.AlterCollection(ctx, info)
+			}, nil
 		})
 }
 
@@ -64,12 +66,13 @@ func (h *collectionHandlers) AlterCollectionField(
 			}
 			field, _ := proto.Clone(old).(*schemapb.FieldSchema)
 			field.TypeParams = params
-			return func(ctx context.Context) error { return h.writer.AlterField(ctx, c.ID(), field) }, nil
+			return func(ctx context.Context, ts uint64) error { return h.writer.AlterField(ctx, c.ID(), field, ts) }, nil
 		})
 }
 
-// work writes a change that has been found valid.
-type work func(context.Context) error
+// work writes a change that has been found valid, as of ts: clients of the line compare that with what they know, to find
+// out whether the schema by which they write is an old one.
+type work func(ctx context.Context, ts uint64) error
 
 // alter changes one collection under its lock. plan says how, and nil if it is as it is wanted already.
 func (h *collectionHandlers) alter(
@@ -85,7 +88,11 @@ func (h *collectionHandlers) alter(
 		if err != nil || write == nil {
 			return err
 		}
-		if err := write(ctx); err != nil {
+		ts, err := h.timestamps.Alloc(ctx, 1)
+		if err != nil {
+			return err
+		}
+		if err := write(ctx, ts); err != nil {
 			return err
 		}
 		failpoint.Reach(failpoint.CollectionAltered)
