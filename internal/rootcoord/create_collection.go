@@ -39,6 +39,9 @@ func (h *collectionHandlers) CreateCollection(ctx context.Context, req *milvuspb
 	if err := checkType(req.GetBase(), commonpb.MsgType_CreateCollection); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("collection", req.GetCollectionName()); err != nil {
+		return nil, err
+	}
 	creation, err := h.check(req)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ func (h *partitionHandlers) CreatePartition(ctx context.Context, req *milvuspb.C
 	if err := checkType(req.GetBase(), commonpb.MsgType_CreatePartition); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("partition", req.GetPartitionName()); err != nil {
+		return nil, err
+	}
 	locks := h.meta.collectionLocks(req.GetDbName(), req.GetCollectionName())
 	return status(h.ddl.do(ctx, locks, repeatable, func(ctx context.Context) error {
 		c, err := h.meta.byName(req.GetDbName(), req.GetCollectionName(), latest)

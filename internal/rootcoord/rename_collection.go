@@ -19,6 +19,9 @@ func (h *collectionHandlers) RenameCollection(ctx context.Context, req *milvuspb
 	if err := checkType(req.GetBase(), commonpb.MsgType_RenameCollection); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("collection", req.GetNewName()); err != nil {
+		return nil, err
+	}
 	from, to := databaseName(req.GetDbName()), req.GetNewDBName()
 	if to == "" {
 		to = from
