@@ -211,8 +211,19 @@ func TestChannelsAreSpread(t *testing.T) {
 		return err
 	})
 	for _, c := range s.collectionHandlers.channels.channels {
-		require.Equal(t, 8, c.collections, "channel %d", c.number)
+		require.Equal(t, 8, c.collections, "channel %s", c.name)
 	}
+}
+
+func TestChannelsThatWereMadeBeforehand(t *testing.T) {
+	s := newCluster(t).start(t, func(l *Limits) { l.Channels = []string{"topic_a", "topic_b"} })
+	s.create(t, "c", func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 2 })
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	require.Equal(t, []string{"topic_a", "topic_b"}, d.GetPhysicalChannelNames())
+	require.Equal(t, fmt.Sprintf("topic_b_%dv1", d.GetCollectionID()), d.GetVirtualChannelNames()[1])
+	_, err = s.CreateCollection(within(t), createRequest("d", func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 3 }))
+	requireCode(t, G, err, "there are two")
 }
 
 // A caller that goes away is answered at once. Its write goes on, under its locks, until etcd has answered.
@@ -246,7 +257,6 @@ func TestCallerGoesAway(t *testing.T) {
 	s.drop(t, "c")
 }
 
-// A foreign program that writes RootCoord's keys is noticed, not overwritten.
 // etcd takes no record of that size. What was written before it is taken away again, and the name is free.
 func TestAFieldThatFitsNowhere(t *testing.T) {
 	c := newCluster(t)
@@ -268,6 +278,7 @@ func TestAFieldThatFitsNowhere(t *testing.T) {
 	require.Equal(t, "1 databases, 0 collections, capacity 0", s.aliasHandlers.ledger.String())
 }
 
+// A foreign program that writes RootCoord's keys is noticed, not overwritten.
 func TestForeignWriter(t *testing.T) {
 	c := newCluster(t)
 	s := c.start(t)

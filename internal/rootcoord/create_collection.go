@@ -88,7 +88,11 @@ func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*crea
 }
 
 func (h *collectionHandlers) checkShards(asked int64) error {
-	if most := int64(h.limits.DmlChannelNum); asked > most {
+	most := int64(h.limits.DmlChannelNum)
+	if named := len(h.limits.Channels); named > 0 {
+		most = int64(named)
+	}
+	if asked > most {
 		return fmt.Errorf("shard num (%d) exceeds max configuration (%d)", asked, most)
 	}
 	if most := int64(h.limits.MaxShardNum); asked > most {

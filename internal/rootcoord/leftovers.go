@@ -45,7 +45,11 @@ func (r *RootCoord) take(p *parts) leftovers {
 			}
 		}
 	})
-	p.channels = newChannelPool(r.cfg.Cluster, p.limits.DmlChannelNum, inUse)
+	names := p.limits.Channels
+	if len(names) == 0 {
+		names = channelNames(r.cfg.Cluster, p.limits.DmlChannelNum, inUse)
+	}
+	p.channels = newChannelPool(names, inUse)
 	return left
 }
 

@@ -61,7 +61,7 @@ func (g *gauges) update(ctx context.Context) {
 	g.out.Roles.Set(float64(roles))
 	g.out.PrivilegeGroups.Set(float64(groups))
 	g.out.Partitions.Set(float64(partitions))
-	g.out.DMLChannels.Set(float64(g.channels.inUse()))
+	g.out.DMLChannels.Set(float64(len(g.channels.used())))
 	if ts, err := g.timestamps.Alloc(ctx, 1); err == nil {
 		g.out.Timestamp.Set(float64(physicalMillis(ts)) / 1000)
 	}
