@@ -79,3 +79,17 @@ func TestUnknownFieldsSurviveEveryRewrite(t *testing.T) {
 		require.Contains(t, after, later, change.what)
 	}
 }
+
+// The records of users, roles and groups, byte for byte as Milvus has them. Grants are in TestWhatEveryClusterHas.
+func TestAccessRecordsInEtcd(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	require.NoError(t, s.addUser(t, "ann"))
+	require.NoError(t, s.addRole(t, "r"))
+	require.NoError(t, s.join(t, "ann", "r", milvuspb.OperateUserRoleType_AddUserToRole))
+	s.addGroup(t, "g", "Search", "Query")
+	require.Equal(t, `{"encrypted_password":"bcrypt-ann"}`, c.value(t, "root-coord/credential/users/ann"))
+	require.Empty(t, c.value(t, "root-coord/credential/roles/r"))
+	require.Empty(t, c.value(t, "root-coord/credential/user-role-mapping/ann/r"))
+	require.Equal(t, "\x0a\x01g"+"\x12\x07\x0a\x05Query"+"\x12\x08\x0a\x06Search", c.value(t, "root-coord/privilege-group/g"))
+}
