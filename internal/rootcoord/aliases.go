@@ -92,6 +92,7 @@ func (h *aliasHandlers) AlterAlias(ctx context.Context, req *milvuspb.AlterAlias
 			return aliasNotFound(db, req.GetAlias())
 		}
 		if a.Info.GetCollectionId() == c.ID() {
+			h.expireAlias(ctx, commonpb.MsgType_AlterAlias, db, req.GetAlias(), c)
 			return nil
 		}
 		record, _ := proto.Clone(a.Info).(*etcdpb.AliasInfo)
@@ -113,8 +114,13 @@ func (h *aliasHandlers) put(
 		return err
 	}
 	failpoint.Reach(failpoint.AliasPut)
-	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: record.GetAliasName()})
+	h.expireAlias(ctx, kind, db, record.GetAliasName(), c)
 	return nil
+}
+
+// expireAlias expires an alias that now stands for c, or that stood for it.
+func (h *aliasHandlers) expireAlias(ctx context.Context, kind commonpb.MsgType, db *model.Database, alias string, c *model.Collection) {
+	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: alias})
 }
 
 // DropAlias takes a name from a collection. An alias that does not exist is dropped already.
@@ -129,15 +135,19 @@ func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRe
 			return err
 		}
 		a, err := h.meta.alias(db, req.GetAlias())
-		if err != nil || a == nil {
+		if err != nil {
 			return err
+		}
+		if a == nil {
+			h.expireAlias(ctx, commonpb.MsgType_DropAlias, db, req.GetAlias(), nil)
+			return nil
 		}
 		target := h.meta.view.Collection(a.Info.GetCollectionId())
 		if err := h.writer.DropAlias(ctx, db.Info.GetId(), req.GetAlias()); err != nil {
 			return err
 		}
 		failpoint.Reach(failpoint.AliasDropped)
-		h.expire(ctx, change{kind: commonpb.MsgType_DropAlias, database: db.Info.GetName(), collection: target, name: req.GetAlias()})
+		h.expireAlias(ctx, commonpb.MsgType_DropAlias, db, req.GetAlias(), target)
 		return nil
 	}))
 }

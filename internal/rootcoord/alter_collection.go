@@ -85,17 +85,19 @@ func (h *collectionHandlers) alter(
 			return err
 		}
 		write, err := plan(c)
-		if err != nil || write == nil {
-			return err
-		}
-		ts, err := h.timestamps.Alloc(ctx, 1)
 		if err != nil {
 			return err
 		}
-		if err := write(ctx, ts); err != nil {
-			return err
+		if write != nil { // else it is so already, and those below may not have heard of it
+			ts, err := h.timestamps.Alloc(ctx, 1)
+			if err != nil {
+				return err
+			}
+			if err := write(ctx, ts); err != nil {
+				return err
+			}
+			failpoint.Reach(failpoint.CollectionAltered)
 		}
-		failpoint.Reach(failpoint.CollectionAltered)
 		h.tellAltered(ctx, database, c)
 		if now := h.meta.view.Collection(c.ID()); now != nil {
 			h.endReplication(database, c.Name(), c.Info.GetProperties(), now.Info.GetProperties())

@@ -45,6 +45,7 @@ func (h *databaseHandlers) AlterDatabase(ctx context.Context, req *rootcoordpb.A
 		}
 		properties := changeProperties(db.Info.GetProperties(), set, deleted)
 		if schema.SameParams(properties, db.Info.GetProperties()) {
+			h.expire(ctx, change{kind: commonpb.MsgType_AlterDatabase, database: db.Info.GetName()})
 			return nil
 		}
 		return h.alter(ctx, db, properties)

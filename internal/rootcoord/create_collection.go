@@ -134,6 +134,7 @@ func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 	existing, err := h.meta.byName(db.Info.GetName(), cr.req.GetCollectionName(), latest)
 	switch {
 	case err == nil && cr.sameAs(existing, wanted):
+		h.expireCreated(ctx, db, existing)
 		return nil
 	case err == nil:
 		return fmt.Errorf("create duplicate collection with different parameters, collection: %s", cr.req.GetCollectionName())
@@ -189,9 +190,13 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		return err
 	}
 	failpoint.Reach(failpoint.CollectionCreated)
-	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
+	h.expireCreated(ctx, db, c)
 	failpoint.Reach(failpoint.CollectionExpired)
 	return nil
+}
+
+func (h *collectionHandlers) expireCreated(ctx context.Context, db *model.Database, c *model.Collection) {
+	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
 }
 
 // writeWithData writes a collection that is to hold data: hidden until DataCoord watches its channels. What is announced

@@ -66,8 +66,9 @@ func (h *databaseHandlers) DropDatabase(ctx context.Context, req *milvuspb.DropD
 	}
 	return status(h.ddl.do(ctx, keep(keylock.Write(databaseLock(name))), repeatable, func(ctx context.Context) error {
 		db, err := h.meta.database(name)
-		if err != nil {
-			return nil //nolint:nilerr // it does not exist
+		if err != nil { // it does not exist
+			h.expire(ctx, change{kind: commonpb.MsgType_DropDatabase, database: name})
+			return nil
 		}
 		if err := soundDatabase(db); err != nil {
 			return err

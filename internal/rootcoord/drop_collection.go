@@ -39,6 +39,7 @@ func (h *collectionHandlers) DropCollection(ctx context.Context, req *milvuspb.D
 		}
 		c, err := h.meta.byRealName(db, name)
 		if errors.Is(err, errs.CollectionNotFound) {
+			h.expire(ctx, change{kind: commonpb.MsgType_DropCollection, database: database, name: name})
 			return nil
 		}
 		if err != nil {

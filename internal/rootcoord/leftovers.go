@@ -3,6 +3,7 @@ package rootcoord
 import (
 	"context"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
@@ -72,6 +73,7 @@ func (l leftovers) clear(ctx context.Context, p *parts) {
 	for _, left := range l.partitions {
 		if c := p.meta.view.Collection(left.collectionID); c != nil {
 			if partition, ok := c.Partition(left.partitionID); ok {
+				p.expirePartition(ctx, commonpb.MsgType_DropPartition, p.databaseOf(c), c, partition.Info.GetPartitionName())
 				under = append(under, p.finishPartitionDrop(c, partition))
 			}
 		}
