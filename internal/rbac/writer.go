@@ -61,26 +61,44 @@ func (w *Writer) CreateRole(ctx context.Context, name string) error {
 	return w.apply(ctx, func(c *change) { c.put(w.keys.role(name), "") })
 }
 
-// DropRole removes a role with its memberships and grants.
+// DropRole removes a role with its memberships and grants. Of more grants than fit into one transaction some go before: left
+// behind, they would be those of the next role of that name.
 func (w *Writer) DropRole(ctx context.Context, name string) error {
-	return w.apply(ctx, func(c *change) {
-		for _, user := range c.tables.UsersOf(name) {
-			c.remove(w.keys.member(user, name))
+	for {
+		whole := false
+		err := w.apply(ctx, func(c *change) {
+			keys := grantKeys(c.tables, name)
+			if whole = len(keys) <= grantsAtOnce; !whole {
+				keys = keys[:grantsAtOnce]
+			}
+			for _, key := range keys {
+				c.remove(key)
+			}
+			if !whole {
+				return
+			}
+			for _, user := range c.tables.UsersOf(name) {
+				c.remove(w.keys.member(user, name))
+			}
+			c.remove(w.keys.role(name))
+		})
+		if err != nil || whole {
+			return err
 		}
-		for _, key := range grantKeys(c.tables, name) {
-			c.remove(key)
-		}
-		c.tables.objectsOf(name, func(key, _ string, _ Object) { c.remove(key) })
-		c.remove(w.keys.role(name))
-	})
+	}
 }
 
+// grantsAtOnce is how many keys of grants DropRole removes in one transaction. It leaves room for the memberships.
+const grantsAtOnce = 1000
+
+// grantKeys are the keys of a role's grants, and then those of the objects that these are about.
 func grantKeys(t *Tables, role string) []string {
 	var keys []string
 	t.grants(role)(func(_ Grant, key string) bool {
 		keys = append(keys, key)
 		return true
 	})
+	t.objectsOf(role, func(key, _ string, _ Object) { keys = append(keys, key) })
 	return keys
 }
 
