@@ -49,6 +49,14 @@ common: {ttMsgEnabled: false}
 	require.NotContains(t, out.String(), "topsecret")
 }
 
+func TestStreamingIsRefused(t *testing.T) {
+	got := refused(t, "", "MILVUS_STREAMING_SERVICE_ENABLED=1")
+	require.Len(t, got, 1)
+	require.Contains(t, got[0], "MILVUS_STREAMING_SERVICE_ENABLED")
+	require.Contains(t, got[0], "not supported")
+	load(t, "", "MILVUS_STREAMING_SERVICE_ENABLED=0")
+}
+
 func TestTopicsThatWereMadeBeforehand(t *testing.T) {
 	config, _ := load(t, "")
 	require.False(t, config.Limits.NamedChannels)
