@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,12 +145,29 @@ func commonSpecs() []*spec {
 			func(c *Config) *string { return &c.Limits.DefaultIndexName }),
 		boolean("common.ttMsgEnabled", "true", "Send time ticks and DDL messages on the DML channels.",
 			func(c *Config) *bool { return &c.TimeTick.Enabled }),
+		boolean("common.preCreatedTopic.enabled", "false", "Use topics that were made beforehand as DML channels, instead of numbered ones.",
+			func(c *Config) *bool { return &c.Limits.NamedChannels }),
+		{key: "common.preCreatedTopic.names", def: "topic1,topic2", list: true, doc: "Those topics, all different.",
+			allowed: "a comma list of names", set: setChannelNames},
 		boolean("common.security.internaltlsEnabled", "false", "Use TLS between components.",
 			func(c *Config) *bool { return &c.InternalTLS.Enabled }),
 		portNumber("common.metricsPort", 9091, "Port of /metrics, /healthz and their kin; if it is taken and not set by hand, the next free one.",
 			func(c *Config) *int { return &c.HTTP.Port }).
 			withAlso("metrics.port"), // so that the variable METRICS_PORT is read
 	}
+}
+
+func setChannelNames(c *Config, raw string) (string, error) {
+	var names []string
+	for name := range strings.SplitSeq(raw, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" || strings.ContainsAny(name, " \t\r\n/") || slices.Contains(names, name) {
+			return "", errNotAllowed
+		}
+		names = append(names, name)
+	}
+	c.Limits.ChannelNames = names
+	return strings.Join(names, ","), nil
 }
 
 func sessionSpecs() []*spec {

@@ -12,11 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/errs"
 )
 
 // KafkaConfig says how Kafka is reached; the fields are Milvus' kafka.* keys.
@@ -132,6 +135,9 @@ func (k *kafka) Send(ctx context.Context, channel string, m Message) ([]byte, er
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("send to %s: %w", channel, errors.Join(context.Cause(ctx), err))
+		}
+		if refused := (*kerr.Error)(nil); errors.As(err, &refused) && !refused.Retriable {
+			return nil, errs.MqInternal.With(err.Error(), errs.F("broker", Kafka), errs.F("channel", channel))
 		}
 		return nil, unavailable(Kafka, channel, err)
 	}

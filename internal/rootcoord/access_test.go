@@ -171,6 +171,8 @@ func TestUsersAndRoles(t *testing.T) {
 	requireLegacy(t, createUserFailed, s.addUser(t, "ann"), "exists")
 	requireLegacy(t, createUserFailed, s.addUser(t, ""))
 	requireLegacy(t, createUserFailed, s.addUser(t, "a/b"), "a slash would be another key")
+	requireLegacy(t, createUserFailed, s.addUser(t, ".."), "Milvus cleans its paths")
+	requireLegacy(t, createRoleFailed, s.addRole(t, "a|b"), "a bar would be two policies")
 	require.NoError(t, s.addUser(t, "bob"))
 	takes(t, p.updated)
 	requireLegacy(t, createUserFailed, s.addUser(t, "one-too-many"))

@@ -58,6 +58,7 @@ type Limits struct {
 	MaxPartitionNum       int // of one collection
 	MaxGeneralCapacity    int64
 	DmlChannelNum         int
+	Channels              []string // the DML channels, where they have names of their own; else they are numbered
 	MaxShardNum           int
 	DefaultPartitionName  string
 	DefaultDBProperties   map[string]string // of the default database, when it is made
