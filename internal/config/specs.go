@@ -50,10 +50,11 @@ type KeyDoc struct {
 	Key     string
 	Also    []string // other spellings
 	Legacy  []string // older keys that are read in its place
-	Default string
-	Allowed string // what values it takes
-	Doc     string // one sentence
-	Env     string // the variable to set it with
+	Default string   // as the code has it, also of a secret
+	Allowed string   // what values it takes, with their unit
+	Doc     string   // one sentence
+	Env     string   // the variable to set it with
+	Secret  bool     // its value is never shown
 }
 
 // Reference describes every key, in the order of configs/milvus.yaml.
@@ -61,8 +62,8 @@ func Reference() []KeyDoc {
 	var docs []KeyDoc
 	for _, s := range allSpecs() {
 		docs = append(docs, KeyDoc{
-			Key: s.key, Also: s.also, Legacy: s.legacy, Default: s.shown(s.def), Allowed: s.allowed, Doc: s.doc,
-			Env: envName(s.key),
+			Key: s.key, Also: s.also, Legacy: s.legacy, Default: s.def, Allowed: s.allowed, Doc: s.doc,
+			Env: envName(s.key), Secret: s.secret,
 		})
 	}
 	return docs
