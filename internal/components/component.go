@@ -226,7 +226,7 @@ func ignoreTimeout(err error) error {
 
 // coordinate registers and serves until ctx ends.
 func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
-	id, err := sessionutil.AllocServerID(ctx, m.client, m.cfg.Etcd.MetaRoot())
+	id, err := sessionutil.AllocServerID(ctx, m.client, m.cfg.Etcd.MetaRoot(), m.log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while etcd was away
