@@ -193,7 +193,7 @@ func (m *member) run(ctx context.Context) error {
 			now := m.standing.Load()
 			return []opshttp.RoleStatus{{
 				Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
-				Term: now.term, Since: now.since,
+				Overdue: gate.Overdue(), Term: now.term, Since: now.since,
 			}}
 		},
 	}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log})
