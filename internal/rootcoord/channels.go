@@ -24,10 +24,10 @@ type channelLoad struct {
 	dealt       int // times given out by this process
 }
 
-// newChannelPool makes a pool of the configured size over what collections use already. It grows to hold every numbered
+// newChannelPool makes a pool of the configured size over what collections use already; prefix begins every name. It grows to hold every numbered
 // channel in use; names of another form count for nothing.
-func newChannelPool(cluster string, size int, inUse map[string]int) *channelPool {
-	p := &channelPool{prefix: cluster + "-rootcoord-dml_"}
+func newChannelPool(prefix string, size int, inUse map[string]int) *channelPool {
+	p := &channelPool{prefix: prefix + "_"}
 	for name := range inUse {
 		if i, ok := p.number(name); ok {
 			size = max(size, i+1)

@@ -45,7 +45,7 @@ func (r *RootCoord) take(p *parts) leftovers {
 			}
 		}
 	})
-	p.channels = newChannelPool(r.cfg.Cluster, p.limits.DmlChannelNum, inUse)
+	p.channels = newChannelPool(r.cfg.Cluster+"-"+r.cfg.DmlChannel, p.limits.DmlChannelNum, inUse)
 	return left
 }
 

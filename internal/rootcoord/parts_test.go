@@ -16,7 +16,7 @@ import (
 )
 
 func TestChannelPool(t *testing.T) {
-	p := newChannelPool("by-dev", 4, map[string]int{
+	p := newChannelPool("by-dev-rootcoord-dml", 4, map[string]int{
 		"by-dev-rootcoord-dml_1": 1, "other-rootcoord-dml_9": 5, "by-dev-rootcoord-dml_x": 1, "by-dev-rootcoord-dml_01": 1,
 		"by-dev-rootcoord-dml_99999999": 1, "by-dev-rootcoord-dml_-1": 1,
 	})
@@ -38,8 +38,11 @@ func TestChannelPool(t *testing.T) {
 	_, err := p.take(5)
 	require.Error(t, err)
 
-	p = newChannelPool("by-dev", 4, map[string]int{"by-dev-rootcoord-dml_6": 1})
+	p = newChannelPool("by-dev-rootcoord-dml", 4, map[string]int{"by-dev-rootcoord-dml_6": 1})
 	require.Len(t, p.channels, 7, "the pool holds every channel in use")
+	other, err := newChannelPool("c-dml", 1, nil).take(1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"c-dml_0"}, other)
 	require.Equal(t, []string{"by-dev-rootcoord-dml_6_42v0"}, virtualChannels([]string{"by-dev-rootcoord-dml_6"}, 42))
 }
 
