@@ -43,7 +43,8 @@ then. No key is read from etcd.
 in the first column, under the key. *Also* is a second name of equal standing; *older* names are read when the key itself is
 not set, or set to its default. A misspelt key in a section that the coordinators own is a warning; a value that is not allowed
 ends the start with exit code 1 and a message that names file, line and what would be allowed. Keys of Milvus' other
-components are left alone: the file of a Milvus cluster can be used as it is.
+components are left alone: the file of a Milvus cluster can be used as it is. *No effect here* marks what is read and checked
+because such files have it, and is acted on by nobody yet.
 
 **Secrets** are marked; they are shown as ` + "`******`" + ` everywhere. No key names a file to read one from: give it as a variable.
 
@@ -94,6 +95,9 @@ func referenceRow(doc KeyDoc) string {
 	meaning := doc.Doc
 	if doc.Secret {
 		meaning += " **Secret.**"
+	}
+	if doc.Unused {
+		meaning += " *No effect here.*"
 	}
 	cells := []string{names, def, doc.Allowed, meaning}
 	for i := range cells {

@@ -22,6 +22,7 @@ type spec struct {
 	doc     string
 
 	secret  bool // never shown
+	unused  bool // read and checked, because Milvus' files have it, and without effect
 	port    bool // a variable that Kubernetes sets for a service of that name is not meant for us
 	list    bool // a YAML sequence is taken as comma text
 	mapping bool // a YAML mapping is taken as JSON text
@@ -55,6 +56,7 @@ type KeyDoc struct {
 	Doc     string   // one sentence
 	Env     string   // the variable to set it with
 	Secret  bool     // its value is never shown
+	Unused  bool     // it has no effect
 }
 
 // Reference describes every key, in the order of configs/milvus.yaml.
@@ -63,7 +65,7 @@ func Reference() []KeyDoc {
 	for _, s := range allSpecs() {
 		docs = append(docs, KeyDoc{
 			Key: s.key, Also: s.also, Legacy: s.legacy, Default: s.def, Allowed: s.allowed, Doc: s.doc,
-			Env: envName(s.key), Secret: s.secret,
+			Env: envName(s.key), Secret: s.secret, Unused: s.unused,
 		})
 	}
 	return docs
@@ -276,5 +278,11 @@ func (s *spec) withLegacy(keys ...string) *spec {
 
 func (s *spec) asSecret() *spec {
 	s.secret = true
+	return s
+}
+
+// withoutEffect is for keys that Milvus' files have and that nobody here acts on.
+func (s *spec) withoutEffect() *spec {
+	s.unused = true
 	return s
 }
