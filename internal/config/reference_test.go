@@ -99,7 +99,8 @@ func referenceRow(doc KeyDoc) string {
 	if doc.Unused {
 		meaning += " *No effect here.*"
 	}
-	cells := []string{names, def, doc.Allowed, meaning}
+	allowed, _, _ := strings.Cut(doc.Allowed, " (also ")
+	cells := []string{names, def, allowed, meaning}
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
 	}
