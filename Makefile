@@ -39,6 +39,10 @@ history: build ## concurrent calls across takeovers are checked to be linearizab
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench
 
+.PHONY: docs
+docs: ## docs/configuration.md, from the table of keys
+	go test ./internal/config -count 1 -run TestReferenceDocument -update
+
 check: $(LINT) ## format, vet, lint; import directions are a test
 	@unformatted=$$(gofmt -l cmd internal test); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	go vet ./...

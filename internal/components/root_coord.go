@@ -31,7 +31,8 @@ func rootCoord() role {
 func newRootCoord(p process) (coord.Role, error) {
 	l := p.cfg.Limits
 	return rootcoord.New(rootcoord.Config{
-		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster, Standby: p.cfg.RootCoord.ActiveStandby,
+		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster,
+		DmlChannel: p.cfg.Channels.RootCoordDml, Standby: p.cfg.RootCoord.ActiveStandby,
 		Limits: rootcoord.Limits{
 			MaxDatabaseNum: l.MaxDatabaseNum, MaxCollectionNum: l.MaxCollectionNum, MaxCollectionNumPerDB: l.MaxCollectionNumPerDB,
 			MaxPartitionNum: l.MaxPartitionNum, MaxGeneralCapacity: int64(l.MaxGeneralCapacity),

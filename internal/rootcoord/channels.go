@@ -41,9 +41,9 @@ func newChannelPool(names []string, inUse map[string]int) *channelPool {
 // maxChannels bounds what a stray channel name can make the pool grow to.
 const maxChannels = 1 << 16
 
-// channelNames are the channels of a pool of so many, and up to the last numbered one in use.
-func channelNames(cluster string, size int, inUse map[string]int) []string {
-	prefix := cluster + "-rootcoord-dml_"
+// channelNames are the channels of a pool of so many, and up to the last numbered one in use. prefix begins every name.
+func channelNames(prefix string, size int, inUse map[string]int) []string {
+	prefix += "_"
 	for name := range inUse {
 		digits, numbered := strings.CutPrefix(name, prefix)
 		if i, err := strconv.Atoi(digits); numbered && err == nil && i >= 0 && i < maxChannels && strconv.Itoa(i) == digits {

@@ -48,7 +48,7 @@ func (r *RootCoord) take(p *parts) leftovers {
 	})
 	names := p.limits.Channels
 	if len(names) == 0 {
-		names = channelNames(r.cfg.Cluster, p.limits.DmlChannelNum, inUse)
+		names = channelNames(r.cfg.Cluster+"-"+r.cfg.DmlChannel, p.limits.DmlChannelNum, inUse)
 	}
 	p.channels = newChannelPool(names, inUse)
 	return left

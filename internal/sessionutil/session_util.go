@@ -130,12 +130,15 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	return err
 }
 
+// failedPrefix begins the reason of a term whose holder could not serve.
+const failedPrefix = "failed: "
+
 func howTermEnded(cause, err error, switched bool) string {
 	switch {
 	case cause != nil:
 		return cause.Error()
 	case err != nil:
-		return "failed: " + err.Error()
+		return failedPrefix + err.Error()
 	case switched:
 		return ReasonSwitched
 	}
