@@ -35,6 +35,9 @@ type KafkaConfig struct {
 	TLSKey           string
 }
 
+// kafkaLongest is the longest message that is sent, as in Milvus.
+const kafkaLongest = 10 << 20
+
 type kafka struct {
 	client  *kgo.Client
 	timeout time.Duration
@@ -46,7 +49,8 @@ func openKafka(cfg Config, logger *zap.Logger) (Producer, error) {
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.AllowAutoTopicCreation(),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0), // a DDL waits for each of these
+		kgo.ProducerLinger(0),                   // a DDL waits for each of these
+		kgo.ProducerBatchMaxBytes(kafkaLongest), // the broker may take less, and says so then
 		// Channels have one partition. A topic that was made with more is written to its first, as Milvus reads it.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RecordDeliveryTimeout(cfg.Timeout),

@@ -170,6 +170,8 @@ func TestARefusalOfTheBrokerIsNotRetriable(t *testing.T) {
 	b := broker(t)
 	p := open(t, Config{Type: Kafka, Timeout: time.Minute, Kafka: KafkaConfig{Brokers: b.ListenAddrs()}})
 	_, err := p.Send(t.Context(), "dml_0", Message{Payload: make([]byte, 2<<20)})
+	require.NoError(t, err, "a large schema")
+	_, err = p.Send(t.Context(), "dml_0", Message{Payload: make([]byte, 11<<20)})
 	require.ErrorIs(t, err, errs.MqInternal)
 	require.False(t, errs.Retriable(err))
 	require.ErrorContains(t, err, "dml_0")

@@ -8,8 +8,6 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/rootcoordpb"
 	"github.com/stretchr/testify/require"
-
-	"github.com/milvus-coord/milvus/internal/rbac"
 )
 
 // later is a field that no message here has, as a Milvus of a later line may write it.
@@ -94,24 +92,4 @@ func TestAccessRecordsInEtcd(t *testing.T) {
 	require.Empty(t, c.value(t, "root-coord/credential/roles/r"))
 	require.Empty(t, c.value(t, "root-coord/credential/user-role-mapping/ann/r"))
 	require.Equal(t, "\x0a\x01g"+"\x12\x07\x0a\x05Query"+"\x12\x08\x0a\x06Search", c.value(t, "root-coord/privilege-group/g"))
-}
-
-// There are more grants than any transaction can hold, and none is left for the next role of that name.
-func TestARoleOfAnySizeIsDropped(t *testing.T) {
-	c := newCluster(t)
-	s := c.start(t)
-	before := c.keysUnder(t, "root-coord/credential/")
-	require.NoError(t, s.addRole(t, "r"))
-	for part := range 3 {
-		var grants []rbac.Grant
-		for i := range 700 {
-			grants = append(grants, rbac.Grant{Role: "r", Privilege: "Query", Grantor: rbac.Root, Object: rbac.Object{
-				Type: rbac.Collection, Database: rbac.DefaultDatabase, Name: fmt.Sprintf("c%d_%d", part, i),
-			}})
-		}
-		require.NoError(t, s.aliasHandlers.access.Writer.Grant(within(t), grants...))
-	}
-	_, err := s.DropRole(within(t), &milvuspb.DropRoleRequest{RoleName: "r", ForceDrop: true})
-	require.NoError(t, err)
-	require.Equal(t, before, c.keysUnder(t, "root-coord/credential/"))
 }
