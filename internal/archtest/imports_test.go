@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"internal/components"},
 	{"internal/rootcoord", "internal/querycoord", "internal/datacoord"},
 	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview"},
-	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp"},
+	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp", "internal/etcdembed"},
 	{"internal/metatable", "internal/rpc/listen"},
 	{"internal/sessionutil"},
 	{"internal/etcdutil"},
@@ -27,7 +27,7 @@ var layers = [][]string{
 // testOnly are for tests, and for nothing that ships.
 var testOnly = []string{
 	module + "internal/clustertest", module + "internal/sessionutil/sessiontest", "github.com/stretchr/testify", "go.uber.org/goleak",
-	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal", "go.etcd.io/etcd/server",
+	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal",
 	"github.com/twmb/franz-go/pkg/kfake",
 }
 
@@ -83,6 +83,25 @@ func TestImportsPointDown(t *testing.T) {
 				t.Errorf("%s knows the configuration; only cmd and components do", p.ImportPath)
 			}
 		}
+	}
+}
+
+// The etcd server is in the binary for standalone's sake. It is wide and has ways of its own: one package knows it.
+func TestOnePackageKnowsTheEtcdServer(t *testing.T) {
+	found := false
+	for _, p := range list(t, module+"cmd/...", module+"internal/...") {
+		for _, imported := range p.Imports {
+			if !strings.HasPrefix(imported, "go.etcd.io/etcd/server") {
+				continue
+			}
+			found = true
+			if p.ImportPath != module+"internal/etcdembed" {
+				t.Errorf("%s imports %s; only internal/etcdembed does", p.ImportPath, imported)
+			}
+		}
+	}
+	if !found {
+		t.Error("nobody imports the etcd server: this test looks at nothing")
 	}
 }
 

@@ -104,7 +104,7 @@ func (m *member) coordinate(ctx context.Context, id int64) error {
 		Role:         tables,
 		Session:      session,
 		Gate:         m.gate,
-		Historian:    coord.NewHistory(m.p.client, m.p.cfg.Etcd.MetaRoot()),
+		Historian:    coord.NewHistory(m.p.store.client, m.p.cfg.Etcd.MetaRoot()),
 		Metrics:      observer{m.p.metrics, id, &m.standing},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
@@ -113,7 +113,7 @@ func (m *member) coordinate(ctx context.Context, id int64) error {
 }
 
 func (m *member) session(id int64) (*sessionutil.Session, error) {
-	local, err := etcdutil.LocalIP(m.p.cfg.Etcd.Endpoints[0])
+	local, err := etcdutil.LocalIP(m.p.store.endpoints[0])
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (m *member) session(id int64) (*sessionutil.Session, error) {
 		Direct:  []string{join(local, grpcPort), join(local, httpPort)},
 		Standby: m.settings.ActiveStandby, TTL: s.TTL, RetryTimes: s.RetryTimes,
 		FastFailover: s.FastFailover, Heartbeat: config.Heartbeat, ServeWindow: s.ServeWindow, SilenceTimeout: s.SilenceTimeout,
-	}, sessionutil.Deps{Client: m.p.client, Members: m.p.etcd, Dial: m.p.dial, Logger: m.log, Metrics: m.p.metrics})
+	}, sessionutil.Deps{Client: m.p.store.client, Members: m.p.store.members, Dial: m.p.dial, Logger: m.log, Metrics: m.p.metrics})
 }
 
 func (m *member) componentConfig() rpc.ComponentConfig {

@@ -8,13 +8,11 @@ import (
 	"net"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	"github.com/milvus-coord/milvus/internal/config"
-	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/log"
 	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/opshttp"
@@ -34,13 +32,12 @@ type process struct {
 	tls     *tls.Config       // of the gRPC servers; nil for plain text
 	dial    []grpc.DialOption // how other coordinators are dialled
 	http    net.Listener
-	client  *clientv3.Client
-	etcd    *etcdutil.Members
+	store   *store
 }
 
 // Run runs a server until ctx ends, and then stops in order: role by role, calls under way are answered and the role is
-// given back; then the ports are closed. It returns nil then. An error tells why the process cannot go on.
-func Run(ctx context.Context, server Server, cfg *config.Config, report *config.Report, logging *log.Logging, build Build) error {
+// given back; then the ports are closed, and an embedded etcd last. It returns nil then. An error tells why the process cannot go on.
+func Run(ctx context.Context, server Server, cfg *config.Config, report *config.Report, logging *log.Logging, build Build) (err error) {
 	p := &process{
 		server: server, cfg: cfg, report: report, logging: logging, log: logging.Logger, build: build,
 		metrics: metrics.New(metrics.Build{Version: build.Version, Commit: build.Commit, Time: build.Time}),
@@ -58,15 +55,13 @@ func Run(ctx context.Context, server Server, cfg *config.Config, report *config.
 	}
 	defer p.http.Close() //nolint:errcheck // closed by its server, normally
 
-	etcd := etcdConfig(cfg)
-	if p.client, err = etcdutil.Dial(ctx, etcd); err != nil {
+	if p.store, err = openStore(ctx, server, cfg, p.log); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while etcd was away, or coming up
+		}
 		return err
 	}
-	defer p.client.Close() //nolint:errcheck // nothing is in flight
-	if p.etcd, err = etcdutil.DialEach(ctx, etcd); err != nil {
-		return err
-	}
-	defer p.etcd.Close() //nolint:errcheck // likewise
+	defer func() { err = errors.Join(err, p.store.Close()) }()
 
 	members := make([]*member, len(server.Roles))
 	for i, name := range server.Roles {
@@ -117,25 +112,6 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// DialEtcd makes a client of the configuration's etcd.
-func DialEtcd(ctx context.Context, cfg *config.Config) (*clientv3.Client, error) {
-	return etcdutil.Dial(ctx, etcdConfig(cfg))
-}
-
-func etcdConfig(cfg *config.Config) etcdutil.Config {
-	e := cfg.Etcd
-	c := etcdutil.Config{
-		Endpoints: e.Endpoints,
-		TLS: etcdutil.TLSConfig{
-			Enabled: e.SSL.Enabled, CertFile: e.SSL.TLSCert, KeyFile: e.SSL.TLSKey, CAFile: e.SSL.TLSCACert, MinVersion: e.SSL.TLSMinVersion,
-		},
-	}
-	if e.Auth.Enabled {
-		c.User, c.Password = e.Auth.UserName, e.Auth.Password
-	}
-	return c
-}
-
 // portsStop bounds the closing of the ports, when the roles have been given back.
 const portsStop = 2 * time.Second
 
@@ -147,10 +123,11 @@ func (p *process) run(ctx context.Context, members []*member) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, m := range members {
 		p.log.Info("listening", zap.String("role", m.name), zap.Stringer("grpc", m.listener.Addr()),
-			zap.Stringer("http", p.http.Addr()), zap.Strings("etcd", p.cfg.Etcd.Endpoints))
+			zap.Stringer("http", p.http.Addr()), zap.Strings("etcd", p.store.endpoints))
 		group.Go(func() error { return m.server.Serve(m.listener) })
 	}
 	group.Go(func() error { return web.Run(ports, p.http) })
+	group.Go(func() error { return p.store.watch(ports) })
 	group.Go(func() error {
 		defer closePorts()
 		err := p.coordinate(groupCtx, members)
@@ -186,7 +163,7 @@ func (p *process) web(members []*member) *opshttp.Server {
 // coordinate takes the ServerID of the process and runs the members under it, until ctx ends or one of them cannot go on.
 // Then it stops them one after the other, the last one first: a coordinator goes before those that it calls.
 func (p *process) coordinate(ctx context.Context, members []*member) error {
-	id, err := sessionutil.AllocServerID(ctx, p.client, p.cfg.Etcd.MetaRoot())
+	id, err := sessionutil.AllocServerID(ctx, p.store.client, p.cfg.Etcd.MetaRoot())
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while etcd was away

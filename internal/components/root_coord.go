@@ -41,7 +41,7 @@ func newRootCoord(p *process, log *zap.Logger) (coord.Role, error) {
 		Settle: settle, Data: dataPath(p, log),
 		ProxyTimeout: p.cfg.ProxyCallTimeout, MaxTimeTickLag: maxTimeTickLag(p.cfg.Quota), Quota: quotas(p.cfg.Quota),
 		Access: accessRules(p.cfg.Security),
-	}, rootcoord.Deps{Client: p.client, Dial: p.dial, Logger: log, Metrics: p.metrics.RootCoord})
+	}, rootcoord.Deps{Client: p.store.client, Dial: p.dial, Logger: log, Metrics: p.metrics.RootCoord})
 }
 
 // settle is the time that nodes are given to read of a drop before DataCoord is asked whether the data are gone.
