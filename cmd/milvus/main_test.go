@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(role+"_COORD_PORT", "0")
 			}
 			env.Setenv("TAKEN_PORT", port)
+			env.Setenv("FREE_PORT", strconv.Itoa(clustertest.FreePort(t)))
 			env.Setenv("MILVUS_RUN_DIR", env.WorkDir+"/run")
 			return nil
 		},

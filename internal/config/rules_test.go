@@ -193,7 +193,7 @@ func TestEmbeddedEtcd(t *testing.T) {
 		})
 	}
 	require.Contains(t, refused(t, "etcd: {use: {embed: true}}", "ETCD_ENDPOINTS=etcd:2379")[0],
-		`is true, but etcd.endpoints names an etcd elsewhere`)
+		`contradicts etcd.endpoints, which names an etcd elsewhere`)
 	require.Contains(t, refused(t, "etcd: {use: {embed: maybe}}")[0], "default, true or false")
 	require.Contains(t, refused(t, "etcd: {embed: {address: 0.0.0.0:2379}}")[0], "means every interface")
 	require.Contains(t, refused(t, "etcd: {embed: {address: localhost}}")[0], "is not a host and a port")

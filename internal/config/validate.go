@@ -88,7 +88,7 @@ func (l *loader) placeEtcd() {
 	case !etcd.EndpointsSet && etcd.Embed.Use != "false":
 		etcd.Endpoints = []string{etcd.Embed.Address}
 	case etcd.EndpointsSet && etcd.Embed.Use == "true":
-		l.relation("etcd.use.embed", "is true, but etcd.endpoints names an etcd elsewhere: unset one of them")
+		l.relation("etcd.use.embed", "contradicts etcd.endpoints, which names an etcd elsewhere: unset one of them")
 	}
 }
 

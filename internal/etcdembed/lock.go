@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // lockDir makes a data directory ours for as long as the file it returns is open. etcd itself would wait for whoever has
@@ -24,19 +29,30 @@ func lockDir(dir string) (*os.File, error) {
 	if err := flock(file); err != nil {
 		return nil, errors.Join(inUse(dir, err, file), file.Close())
 	}
-	// An etcd of its own locks its database only.
-	db, err := os.Open(filepath.Join(dir, "member", "snap", "db"))
-	if err == nil {
-		err = flock(db)
-		_ = db.Close() // gives the lock back
-		if err != nil {
-			return nil, errors.Join(inUse(dir, err, nil), file.Close())
-		}
+	if err := probe(dir); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	if err := writePID(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("etcd.data.dir (ETCD_DATA_DIR): %w", err), file.Close())
 	}
 	return file, nil
+}
+
+// probe looks at the database that may be there. Another etcd has locked it, though not our file; and etcd would panic over
+// one that is broken.
+func probe(dir string) error {
+	path := filepath.Join(dir, "member", "snap", "db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Millisecond})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return inUse(dir, syscall.EWOULDBLOCK, nil)
+	case err != nil:
+		return fmt.Errorf("etcd.data.dir: %s is no database of etcd's: %w", path, err)
+	}
+	return db.Close()
 }
 
 func flock(file *os.File) error {
