@@ -13,6 +13,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/config"
 	"github.com/milvus-coord/milvus/internal/etcdembed"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
+	"github.com/milvus-coord/milvus/internal/log"
 )
 
 // store is the etcd of a process, its own or that of the cluster.
@@ -94,7 +95,8 @@ func startEtcd(ctx context.Context, etcd config.Etcd, logger *zap.Logger) (*etcd
 		return nil, fmt.Errorf("etcd.data.dir: %w", err)
 	}
 	server, err := etcdembed.Start(ctx, etcdembed.Config{
-		Dir: dir, Address: etcd.Embed.Address, Settings: etcd.Embed.ConfigPath, TLS: etcd.SSL.Enabled, Logger: logger,
+		Dir: dir, Address: etcd.Embed.Address, Settings: etcd.Embed.ConfigPath, TLS: etcd.SSL.Enabled,
+		Logger: log.Mark(logger, zap.String("component", "etcd")),
 	})
 	if err != nil {
 		return nil, err

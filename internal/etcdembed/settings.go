@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -67,12 +68,29 @@ func loadSettings(path string) (settings, error) {
 	dec.KnownFields(true)
 	if err := dec.Decode(&s); err != nil && !errors.Is(err, io.EOF) {
 		return s, fmt.Errorf("etcd.config.path: %s: %w (an embedded etcd takes quota-backend-bytes, auto-compaction-*, snapshot-count, "+
-			"max-*, client-transport-security; its address and directory are etcd.embed.address and etcd.data.dir)", path, err)
+			"max-*, client-transport-security; its address and directory are etcd.embed.address and etcd.data.dir)", path, oneLine(err))
 	}
 	if _, err := s.retention(); err != nil {
 		return s, fmt.Errorf("etcd.config.path: %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// oneLine says of each mistake in a file where it is, without the names of our types.
+func oneLine(err error) error {
+	var mistakes *yaml.TypeError
+	if !errors.As(err, &mistakes) {
+		return err
+	}
+	var all []string
+	for _, m := range mistakes.Errors {
+		field, _, unknown := strings.Cut(m, " not found in type ")
+		if unknown {
+			m = field + " does not belong there"
+		}
+		all = append(all, m)
+	}
+	return errors.New(strings.Join(all, "; "))
 }
 
 // retention is a number of revisions or a time, by the mode; a bare number is hours then, as etcd reads it.

@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 
 func TestSettingsThatMakeNoSense(t *testing.T) {
 	for text, want := range map[string]string{
-		"data-dir: /elsewhere":                                            "data-dir",
+		"data-dir: /elsewhere":                                            "line 1: field data-dir does not belong there",
 		"listen-client-urls: http://0.0.0.0:1":                            "etcd.embed.address",
 		"quota-backend-bytes: much":                                       "much",
 		"auto-compaction-mode: never":                                     `auto-compaction-mode: "never" is neither periodic nor revision`,
