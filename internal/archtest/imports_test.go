@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"cmd/milvus"},
 	{"internal/components"},
 	{"internal/rootcoord", "internal/querycoord", "internal/datacoord"},
-	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview"},
+	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview", "internal/backup"},
 	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp"},
 	{"internal/metatable", "internal/rpc/listen"},
 	{"internal/sessionutil"},

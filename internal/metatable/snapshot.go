@@ -9,6 +9,10 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
 const (
@@ -80,11 +84,12 @@ func keys(first page, pages <-chan page, count *int, err *error) iter.Seq[KV] {
 // too large is read on in smaller ones, one level down; after one that is nearly empty the next is a level up.
 type scan struct {
 	client   *clientv3.Client
-	page     int64 // keys in a request
+	budget   int // bytes that a page should have; 0: the number of keys alone decides
 	revision int64
 
 	mu      sync.Mutex
 	changed sync.Cond  // of what follows
+	page    int64      // keys in a request
 	todo    []*segment // a stack: the rest of a block comes before the next one
 	busy    int        // readers that may find more to do
 	failed  bool
@@ -175,7 +180,7 @@ func blockEnd(from string, level int) string {
 func (s *scan) fetch(ctx context.Context, b block) page {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	resp, err := s.client.Get(ctx, b.from, clientv3.WithRange(b.to), clientv3.WithRev(s.revision), clientv3.WithLimit(b.limit))
+	resp, err := s.get(ctx, b)
 	if err != nil {
 		s.fail()
 		return page{err: fmt.Errorf("read %s: %w", b.from, err)}
@@ -199,8 +204,39 @@ func (s *scan) fetch(ctx context.Context, b block) page {
 	case n < s.page/8:
 		seg.level--
 	}
+	s.fit(resp.Kvs)
 	s.changed.Broadcast()
 	return page{kvs: resp.Kvs}
+}
+
+// get asks for less when the answer is larger than the client takes.
+func (s *scan) get(ctx context.Context, b block) (*clientv3.GetResponse, error) {
+	for {
+		resp, err := s.client.Get(ctx, b.from, clientv3.WithRange(b.to), clientv3.WithRev(s.revision), clientv3.WithLimit(b.limit))
+		if b.limit == 1 || !tooLarge(err) {
+			return resp, err
+		}
+		b.limit = max(b.limit/8, 1)
+	}
+}
+
+// tooLarge tells whether an answer was larger than the client takes.
+func tooLarge(err error) bool {
+	return status.Code(err) == codes.ResourceExhausted && !etcdutil.IsUnavailable(err)
+}
+
+// fit makes the next page as many keys as the budget holds of those that were read last; it grows step by step, lest a
+// few small records in front of large ones make a page that is far too large.
+func (s *scan) fit(kvs []*mvccpb.KeyValue) {
+	if s.budget == 0 || len(kvs) == 0 {
+		return
+	}
+	size := 0
+	for _, kv := range kvs {
+		size += len(kv.Key) + len(kv.Value)
+	}
+	fitting := int64(s.budget) * int64(len(kvs)) / int64(max(size, 1))
+	s.page = min(max(fitting, 1), 4*s.page, pageKeys)
 }
 
 func (s *scan) fail() {
