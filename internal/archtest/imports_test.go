@@ -16,6 +16,7 @@ var layers = [][]string{
 	{"cmd/milvus"},
 	{"internal/components"},
 	{"internal/rootcoord", "internal/querycoord", "internal/datacoord"},
+	{"internal/doctor"},
 	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview", "internal/backup"},
 	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp"},
 	{"internal/metatable", "internal/rpc/listen"},

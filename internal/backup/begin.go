@@ -80,7 +80,7 @@ func (r *restore) refusal(s survey) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	return &RefusedError{reasons}
+	return &RefusedError{Live: len(s.sessions) > 0, Reasons: reasons}
 }
 
 // describeSessions names the first few of the processes that are there.

@@ -52,6 +52,17 @@ func newReader(r io.Reader) (*reader, error) {
 	return in, nil
 }
 
+// ReadHeader tells what a file is a backup of, unproved, and leaves the file at its beginning.
+func ReadHeader(file io.ReadSeeker) (Header, error) {
+	in, err := newReader(file)
+	if err != nil {
+		return Header{}, err
+	}
+	in.close()
+	_, err = file.Seek(0, io.SeekStart)
+	return in.header, err
+}
+
 func (r *reader) close() { r.expand.Close() }
 
 func (r *reader) damaged(err error) error {

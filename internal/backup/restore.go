@@ -50,7 +50,10 @@ type Bounds struct {
 }
 
 // RefusedError says why a restore is not begun: nothing has happened.
-type RefusedError struct{ Reasons []string }
+type RefusedError struct {
+	Live    bool // a process is there
+	Reasons []string
+}
 
 // Error joins the reasons.
 func (e *RefusedError) Error() string { return "no restore: " + strings.Join(e.Reasons, "; ") }

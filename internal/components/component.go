@@ -135,9 +135,19 @@ func (p *process) prepareTLS() (*tls.Config, error) {
 	return server, nil
 }
 
-// DialEtcd makes a client of the configuration's etcd.
+// maxAnswer bounds the memory of a command: a range whose values are larger is read in parts.
+const maxAnswer = 32 << 20
+
+// DialEtcd makes a client of the configuration's etcd, for a command.
 func DialEtcd(ctx context.Context, cfg *config.Config) (*clientv3.Client, error) {
-	return etcdutil.Dial(ctx, etcdConfig(cfg))
+	return etcdutil.Dial(ctx, EtcdConfig(cfg))
+}
+
+// EtcdConfig is how a command reaches the configuration's etcd.
+func EtcdConfig(cfg *config.Config) etcdutil.Config {
+	c := etcdConfig(cfg)
+	c.MaxAnswer = maxAnswer
+	return c
 }
 
 func etcdConfig(cfg *config.Config) etcdutil.Config {

@@ -23,6 +23,7 @@ type Config struct {
 	TLS       TLSConfig
 	User      string // empty: no authentication
 	Password  string
+	MaxAnswer int         // bytes of one answer that the client takes; 0: its own default, 2 GB
 	Logger    *zap.Logger // for the client library's own messages; nil: silent
 }
 
@@ -58,7 +59,7 @@ func DialEach(ctx context.Context, cfg Config) (*Members, error) {
 }
 
 func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client, error) {
-	tlsConfig, err := cfg.TLS.load()
+	tlsConfig, err := cfg.TLS.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +77,7 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 		DialKeepAliveTime:    2 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
 		PermitWithoutStream:  true,
+		MaxCallRecvMsgSize:   cfg.MaxAnswer,
 		Logger:               logger,
 		DialOptions: []grpc.DialOption{
 			// An etcd that comes back should be found within a fraction of a second.
@@ -101,7 +103,8 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 	}
 }
 
-func (t TLSConfig) load() (*tls.Config, error) {
+// Load reads the files; nil if TLS is off.
+func (t TLSConfig) Load() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil //nolint:nilnil // no TLS is a value of its own
 	}

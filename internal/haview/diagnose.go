@@ -27,7 +27,7 @@ func diagnose(r Role) []string {
 			}
 		}
 		versions[m.Protocol+" "+m.Version] = true
-		for _, problem := range m.problems() {
+		for _, problem := range m.Problems() {
 			say("%s %d: %s", m.Kind, m.ServerID, problem)
 		}
 	}
@@ -61,8 +61,8 @@ func diagnose(r Role) []string {
 	return wrong
 }
 
-// problems are those of one process.
-func (m Member) problems() []string {
+// Problems are those of one process, in words.
+func (m Member) Problems() []string {
 	var wrong []string
 	if m.Lease >= 0 && m.Granted-m.Lease > quiet {
 		wrong = append(wrong, fmt.Sprintf("has not renewed its lease for %.0f s, it expires in %.0f s", m.Granted-m.Lease, m.Lease))
