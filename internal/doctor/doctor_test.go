@@ -79,7 +79,7 @@ func put(t testing.TB, client *clientv3.Client, key, value string, opts ...clien
 	require.NoError(t, err)
 }
 
-func session(role string, id int64, address string) string {
+func sessionJSON(role string, id int64, address string) string {
 	b, err := json.Marshal(sessionutil.Record{ServerID: id, ServerName: role, Address: address, HostName: "here", Version: "2.5.6"})
 	if err != nil {
 		panic(err)
@@ -134,7 +134,7 @@ func pair(t testing.TB, client *clientv3.Client, now func() time.Time) served {
 	lease, err := client.Grant(t.Context(), 600)
 	require.NoError(t, err)
 	for key, id := range map[string]int64{"rootcoord": 1, "rootcoord-1": 1, "rootcoord-2": 2} {
-		put(t, client, "by-dev/meta/session/"+key, session("rootcoord", id, address), clientv3.WithLease(lease.ID))
+		put(t, client, "by-dev/meta/session/"+key, sessionJSON("rootcoord", id, address), clientv3.WithLease(lease.ID))
 		put(t, client, fmt.Sprintf("by-dev/meta/ha/rootcoord/process/%d", id), fmt.Sprintf(`{"ServerID":%d,"Binary":"v1","PID":9,"HTTP":%q}`, id, address), clientv3.WithLease(lease.ID))
 	}
 	put(t, client, "by-dev/meta/session/id", "3")
@@ -238,8 +238,11 @@ func TestMembers(t *testing.T) {
 	want(t, examine(t, cfg), Fail, "etcd leader", "2 different etcd clusters", "correct etcd.endpoints")
 
 	// One that was added and never started.
-	_, err := etcd.Client(t).MemberAdd(t.Context(), []string{"http://127.0.0.1:1"})
-	require.NoError(t, err)
+	client := etcd.Client(t)
+	require.Eventually(t, func() bool { // refused until the members have been connected for a while
+		_, err := client.MemberAdd(t.Context(), []string{"http://127.0.0.1:1"})
+		return err == nil
+	}, time.Minute, 100*time.Millisecond)
 	cfg.Etcd.Endpoints = etcd.Endpoints()
 	all = examine(t, cfg)
 	want(t, all, Warn, "etcd members", "has never been started", "remove it")
@@ -259,9 +262,9 @@ func TestSessions(t *testing.T) {
 	lease, err := client.Grant(t.Context(), 600)
 	require.NoError(t, err)
 	nobody := fmt.Sprintf("127.0.0.1:%d", clustertest.FreePort(t))
-	put(t, client, "by-dev/meta/session/rootcoord", session("rootcoord", 1, nobody))
-	put(t, client, "by-dev/meta/session/proxy-5", session("proxy", 5, nobody))
-	put(t, client, "by-dev/meta/session/datacoord", session("datacoord", 2, nobody), clientv3.WithLease(lease.ID))
+	put(t, client, "by-dev/meta/session/rootcoord", sessionJSON("rootcoord", 1, nobody))
+	put(t, client, "by-dev/meta/session/proxy-5", sessionJSON("proxy", 5, nobody))
+	put(t, client, "by-dev/meta/session/datacoord", sessionJSON("datacoord", 2, nobody), clientv3.WithLease(lease.ID))
 	put(t, client, "by-dev/meta/session/querynode-3", "nonsense", clientv3.WithLease(lease.ID))
 	put(t, client, "by-dev/meta/session/datanode-4", `{"ServerID":4,"Address":"`+nobody+`","Version":"2.4.1"}`, clientv3.WithLease(lease.ID))
 	put(t, client, "by-dev/meta/session/id", "5")
@@ -273,7 +276,7 @@ func TestSessions(t *testing.T) {
 	want(t, all, Fail, "ServerIDs", "the next one is 5, but proxy-5 has 5", "above 5")
 	want(t, all, Warn, "addresses", "rootcoord registered "+nobody+", which cannot be reached from here", "")
 	want(t, all, Warn, "companions", "datacoord is active, but not registered as indexcoord", "restart")
-	put(t, client, "by-dev/meta/session/indexcoord", session("indexcoord", 9, nobody), clientv3.WithLease(lease.ID))
+	put(t, client, "by-dev/meta/session/indexcoord", sessionJSON("indexcoord", 9, nobody), clientv3.WithLease(lease.ID))
 	put(t, client, "by-dev/meta/session/id", "many")
 	all = examine(t, about(t, etcd.Endpoints()...))
 	want(t, all, Warn, "companions", "datacoord is held by 2, and indexcoord by 9", "")
