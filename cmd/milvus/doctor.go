@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 
@@ -20,7 +22,7 @@ func newDoctor() *cobra.Command {
 			"Exit codes: 0 nothing fails, 1 it cannot begin (the configuration is wrong), 3 something fails. What is only worth\n" +
 			"knowing is a warning.",
 	}
-	out := addOutput(c)
+	out, watch := addOutput(c), addWatch(c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, report, err := config.Load(config.Source{Environ: os.Environ()}) // its warnings are findings
 		if err != nil {
@@ -30,23 +32,27 @@ func newDoctor() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		findings, err := doctor.Examine(cmd.Context(), about)
-		if err != nil {
-			return err
-		}
-		err = out.print(cmd.OutOrStdout(), findings, func(t *tabwriter.Writer, _ bool) {
-			for _, f := range findings {
-				line := fmt.Sprintf("%s\t%s\t%s", f.Status, f.What, f.Detail)
-				if f.Do != "" {
-					line += "  -> " + f.Do
-				}
-				row(t, line)
-			}
-		})
-		if err == nil && !doctor.Well(findings) {
-			err = errUnwell{}
-		}
-		return err
+		return watch.repeat(cmd.Context(), cmd, func(ctx context.Context) error { return examine(ctx, cmd.OutOrStdout(), *out, about) })
 	}
 	return c
+}
+
+func examine(ctx context.Context, w io.Writer, out output, about doctor.Config) error {
+	findings, err := doctor.Examine(ctx, about)
+	if err != nil {
+		return err
+	}
+	err = out.print(w, findings, func(t *tabwriter.Writer, _ bool) {
+		for _, f := range findings {
+			line := fmt.Sprintf("%s\t%s\t%s", f.Status, f.What, f.Detail)
+			if f.Do != "" {
+				line += "  -> " + f.Do
+			}
+			row(t, line)
+		}
+	})
+	if err == nil && !doctor.Well(findings) {
+		err = errUnwell{}
+	}
+	return err
 }

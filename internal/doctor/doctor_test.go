@@ -295,7 +295,7 @@ func TestRolesAndPauses(t *testing.T) {
 	require.NoError(t, sessionutil.PauseTakeovers(t.Context(), client, "by-dev/meta", "rootcoord", sessionutil.Maintenance{By: "me", At: time.Now()}))
 	all := examine(t, about(t, etcd.Endpoints()...))
 	want(t, all, Warn, "rootcoord", "automatic takeovers are paused", "milvus status rootcoord")
-	want(t, all, Warn, "pauses", "paused by me", "milvus resume rootcoord")
+	want(t, all, Warn, "pauses", "by me, since", "milvus resume rootcoord")
 	want(t, all, Warn, "clock", "that of here is some 1h0m0s behind", "NTP")
 	_, err := client.Delete(t.Context(), "by-dev/meta/session/rootcoord")
 	require.NoError(t, err)

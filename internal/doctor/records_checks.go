@@ -236,12 +236,7 @@ func pauses(e *exam) []Finding {
 		if r.Paused == nil {
 			continue
 		}
-		until := "until somebody resumes them"
-		if !r.Paused.Until.IsZero() {
-			until = "until " + r.Paused.Until.Local().Format(time.DateTime)
-		}
-		all = append(all, one(Warn, "pauses", "milvus resume "+r.Name, "takeovers of %s have been paused by %s since %s, %s",
-			r.Name, r.Paused.By, r.Paused.At.Local().Format(time.DateTime), until)...)
+		all = append(all, one(Warn, "pauses", "milvus resume "+r.Name, "%s: %s, since %s", r.Name, r.Paused, r.Paused.At.Local().Format(time.DateTime))...)
 	}
 	if len(all) == 0 && e.viewErr == nil {
 		return one(OK, "pauses", "", "none")

@@ -100,6 +100,7 @@ type segment struct {
 	from, to string
 	floor    int // length of the prefix; below that level a block is the whole segment
 	level    int // of the next block
+	gap      int // how many blocks in a row were empty
 }
 
 func newScan(client *clientv3.Client, prefixes []string) *scan {
@@ -192,7 +193,11 @@ func (s *scan) fetch(ctx context.Context, b block) page {
 	}
 	s.busy--
 	seg := b.of
-	switch n := int64(len(resp.Kvs)); {
+	n := int64(len(resp.Kvs))
+	if n > 0 {
+		seg.gap = 0
+	}
+	switch {
 	case resp.More:
 		first, last := string(resp.Kvs[0].Key), string(resp.Kvs[n-1].Key)
 		s.todo = append(s.todo, &segment{from: last + "\x00", to: b.to, floor: seg.floor, level: common(first, last)})
@@ -200,7 +205,9 @@ func (s *scan) fetch(ctx context.Context, b block) page {
 			seg.level++
 		}
 	case n == 0:
-		seg.level = seg.floor + (seg.level-seg.floor)/2 - 1
+		// A gap in the keys. The climb is quick where it is wide, but not at once to the top: from there all is counted.
+		seg.level = max(seg.level-1<<min(seg.gap, 6), seg.floor-1)
+		seg.gap++
 	case n < s.page/8:
 		seg.level--
 	}
