@@ -207,3 +207,20 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+func TestATrailerThatDoesNotFit(t *testing.T) {
+	for want, change := range map[string]func(*writer){
+		"the SHA-256 is":      func(w *writer) { w.sum.Write([]byte("x")) },
+		"2 keys were written": func(w *writer) { w.keys++ },
+	} {
+		var b bytes.Buffer
+		w, err := newWriter(&b, Header{Layout: layout})
+		require.NoError(t, err)
+		require.NoError(t, w.add("by-dev/a", nil))
+		require.NoError(t, w.buffer.Flush())
+		change(w)
+		require.NoError(t, w.close(0))
+		_, err = readAll(b.Bytes())
+		require.ErrorContains(t, err, want)
+	}
+}

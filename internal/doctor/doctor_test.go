@@ -218,7 +218,7 @@ func TestNoSpace(t *testing.T) {
 	all := examine(t, about(t, etcd.Endpoints()...))
 	require.False(t, Well(all))
 	want(t, all, Fail, "etcd alarms", "NOSPACE", "alarm disarm")
-	want(t, all, Fail, "etcd space", "quota 0.2 MB", "defrag")
+	want(t, all, Fail, "etcd space", "quota 195.3 kB", "defrag")
 	want(t, all, Fail, "etcd latency", "a write is refused", "")
 }
 
