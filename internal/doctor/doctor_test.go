@@ -181,7 +181,11 @@ func TestEndpoints(t *testing.T) {
 func TestAuthentication(t *testing.T) {
 	etcd := clustertest.StartEtcd(t)
 	client := etcd.Client(t)
-	for name, roles := range map[string][]string{"root": {"root"}, "poor": nil} {
+	_, err := client.RoleAdd(t.Context(), "milvus")
+	require.NoError(t, err)
+	_, err = client.RoleGrantPermission(t.Context(), "milvus", "by-dev/", "by-dev0", clientv3.PermissionType(clientv3.PermReadWrite))
+	require.NoError(t, err)
+	for name, roles := range map[string][]string{"root": {"root"}, "poor": nil, "milvus": {"milvus"}} {
 		_, err := client.UserAdd(t.Context(), name, "secret")
 		require.NoError(t, err)
 		for _, role := range roles {
@@ -189,7 +193,7 @@ func TestAuthentication(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, err := client.AuthEnable(t.Context())
+	_, err = client.AuthEnable(t.Context())
 	require.NoError(t, err)
 	cfg := about(t, etcd.Endpoints()...)
 	cfg.Patience = 3 * time.Second
@@ -198,9 +202,12 @@ func TestAuthentication(t *testing.T) {
 	want(t, examine(t, cfg), Fail, "etcd", "it refuses the user", "etcd.auth.password")
 	cfg.Etcd.User, cfg.Etcd.Password = "poor", "secret"
 	want(t, examine(t, cfg), Fail, "etcd", "the user may not read the root path", "grant the user")
-	cfg.Etcd.User = "root"
-	all := examine(t, cfg)
-	require.True(t, Well(all), show(all))
+	for _, user := range []string{"root", "milvus"} {
+		cfg.Etcd.User = user
+		all := examine(t, cfg)
+		require.True(t, Well(all), show(all))
+		t.Logf("%s:\n%s", user, show(all))
+	}
 }
 
 func TestNoSpace(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/milvus-coord/milvus/internal/haview"
@@ -93,6 +94,9 @@ func (e *exam) otherRoots(ctx context.Context, client *clientv3.Client) ([]strin
 	sub := strings.TrimPrefix(e.MetaRoot, e.RootPath)
 	for from, n := "\x00", 0; n < maxRoots; n++ {
 		resp, err := client.Get(ctx, from, clientv3.WithFromKey(), clientv3.WithLimit(1), clientv3.WithKeysOnly())
+		if errors.Is(err, rpctypes.ErrPermissionDenied) {
+			return nil, nil // a user who may see its own cluster only, as it should be
+		}
 		if err != nil {
 			return found, fmt.Errorf("look for other clusters: %w", err)
 		}
