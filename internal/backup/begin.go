@@ -43,6 +43,8 @@ func (r *restore) survey(ctx context.Context) (survey, error) {
 	for _, part := range r.Layout.data() {
 		ops = append(ops, clientv3.OpGet(part.From, clientv3.WithRange(part.To), clientv3.WithCountOnly()))
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	resp, err := r.Client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
 		return survey{}, fmt.Errorf("look what is there: %w", err)
@@ -122,7 +124,9 @@ func (r *restore) begin(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("encode the mark: %w", err)
 		}
-		resp, err := r.Client.Txn(ctx).If(r.unchanged(seen)...).Then(append(raised, clientv3.OpPut(r.markKey(), string(mark)))...).Commit()
+		attempt, done := context.WithTimeout(ctx, requestTimeout)
+		resp, err := r.Client.Txn(attempt).If(r.unchanged(seen)...).Then(append(raised, clientv3.OpPut(r.markKey(), string(mark)))...).Commit()
+		done()
 		if err != nil {
 			return fmt.Errorf("begin the restore: %w", err)
 		}

@@ -175,14 +175,13 @@ func (r *restore) finish(ctx context.Context) error {
 // commitPatience is how long one transaction is tried while etcd does not answer.
 const (
 	commitPatience = time.Minute
-	commitAttempt  = 10 * time.Second
 	commitPause    = 200 * time.Millisecond
 )
 
 // commit applies ops if this restore is still alone. What is sent twice does no harm.
 func (r *restore) commit(ctx context.Context, ops ...clientv3.Op) (*clientv3.TxnResponse, error) {
 	for deadline := time.Now().Add(commitPatience); ; {
-		attempt, done := context.WithTimeout(ctx, commitAttempt)
+		attempt, done := context.WithTimeout(ctx, requestTimeout)
 		resp, err := r.Client.Txn(attempt).If(r.fence()...).Then(ops...).Commit()
 		done()
 		switch {

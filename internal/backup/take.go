@@ -18,6 +18,9 @@ import (
 // tries is how often a backup is begun because its revision was compacted.
 const tries = 5
 
+// requestTimeout bounds one request to etcd; a page has a time-out of its own.
+const requestTimeout = 10 * time.Second
+
 // Source is what is backed up.
 type Source struct {
 	Client  *clientv3.Client
@@ -114,6 +117,8 @@ func (s Source) begin(ctx context.Context) (Header, error) {
 	for _, r := range s.Layout.saved() {
 		ops = append(ops, clientv3.OpGet(r.From, clientv3.WithRange(r.To), clientv3.WithCountOnly()))
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	resp, err := s.Client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
 		return Header{}, fmt.Errorf("read the metadata: %w", err)

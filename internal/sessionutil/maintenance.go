@@ -109,8 +109,8 @@ func (s *Session) waitBarred(ctx context.Context, c claim, said *bool) {
 		*said = true
 		switch {
 		case c.restoring != nil:
-			s.log.Warn("the role is free, but the metadata is not whole: it is being restored, or a restore died before its end; "+
-				"see 'milvus metadata restore'", zap.ByteString("restore", c.restoring.Value))
+			s.log.Warn("the role is free, but a restore of the metadata has not ended: see 'milvus metadata restore --help'",
+				zap.ByteString("restore", c.restoring.Value))
 		case c.maintenance != nil:
 			s.log.Warn("the role is free, but takeovers are paused: see 'milvus resume'", zap.ByteString("pause", c.maintenance.Value))
 		case c.wish != nil:

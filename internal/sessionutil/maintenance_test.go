@@ -58,7 +58,7 @@ func TestNobodyClaimsWhileTheMetadataIsRestored(t *testing.T) {
 	_, err := client.Put(t.Context(), RestoringKey(root), `{"By":"me"}`)
 	require.NoError(t, err)
 	p := startPeer(t, client, nil)
-	p.waitLog("the role is free, but the metadata is not whole")
+	p.waitLog("the role is free, but a restore of the metadata has not ended: see 'milvus metadata restore --help'")
 	require.Empty(t, get(t, client, ActiveKey(root, "rootcoord")).Kvs)
 	_, seen, err := Observe(t.Context(), client, root, []string{"rootcoord"})
 	require.NoError(t, err)
