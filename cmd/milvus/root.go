@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newStop(), newStatus(), newHistory(), newSwitchover(), newPause(), newResume(), newConfig(), newVersion(), newReady())
+	root.AddCommand(newRun(), newStop(), newStatus(), newHistory(), newSwitchover(), newPause(), newResume(), newMetadata(), newDoctor(), newConfig(), newVersion(), newReady())
 	return root
 }
 

@@ -115,9 +115,19 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// DialEtcd makes a client of the configuration's etcd.
+// maxAnswer bounds the memory of a command: a range whose values are larger is read in parts.
+const maxAnswer = 32 << 20
+
+// DialEtcd makes a client of the configuration's etcd, for a command.
 func DialEtcd(ctx context.Context, cfg *config.Config) (*clientv3.Client, error) {
-	return etcdutil.Dial(ctx, etcdConfig(cfg, cfg.Etcd.Endpoints))
+	return etcdutil.Dial(ctx, EtcdConfig(cfg))
+}
+
+// EtcdConfig is how a command reaches the configuration's etcd.
+func EtcdConfig(cfg *config.Config) etcdutil.Config {
+	c := etcdConfig(cfg, cfg.Etcd.Endpoints)
+	c.MaxAnswer = maxAnswer
+	return c
 }
 
 func etcdConfig(cfg *config.Config, endpoints []string) etcdutil.Config {

@@ -23,6 +23,7 @@ type Config struct {
 	TLS       TLSConfig
 	User      string // empty: no authentication
 	Password  string
+	MaxAnswer int         // bytes of one answer that the client takes; 0: its own default, 2 GB
 	Logger    *zap.Logger // for the client library's own messages; nil: silent
 }
 
@@ -61,7 +62,7 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 	settings := clientSettings(cfg, endpoints)
 	settings.Context = context.WithoutCancel(ctx) // the client is closed by its owner, after the context's end
 	var err error
-	if settings.TLS, err = cfg.TLS.load(); err != nil {
+	if settings.TLS, err = cfg.TLS.Load(); err != nil {
 		return nil, err
 	}
 	for {
@@ -94,6 +95,7 @@ func clientSettings(cfg Config, endpoints []string) clientv3.Config {
 		DialKeepAliveTime:    2 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
 		PermitWithoutStream:  false, // etcd cuts a connection that is pinged while nothing is under way
+		MaxCallRecvMsgSize:   cfg.MaxAnswer,
 		Logger:               logger,
 		DialOptions: []grpc.DialOption{
 			// An etcd that comes back should be found within a fraction of a second.
@@ -105,7 +107,8 @@ func clientSettings(cfg Config, endpoints []string) clientv3.Config {
 	}
 }
 
-func (t TLSConfig) load() (*tls.Config, error) {
+// Load reads the files; nil if TLS is off.
+func (t TLSConfig) Load() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil //nolint:nilnil // no TLS is a value of its own
 	}

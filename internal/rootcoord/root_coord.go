@@ -146,11 +146,11 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	if r.cfg.Standby {
 		r.logger.Info("rootcoord switch from standby to active, activating")
 	}
-	timestamps, err := tso.NewTimestamps(r.allocator(term, "gid/timestamp"))
+	timestamps, err := tso.NewTimestamps(r.allocator(term, tso.TimestampKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}
-	ids, err := tso.NewIDs(r.allocator(term, "gid/idTimestamp"))
+	ids, err := tso.NewIDs(r.allocator(term, tso.IDKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}

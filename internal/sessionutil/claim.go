@@ -53,10 +53,11 @@ type claim struct {
 
 	wish        *mvccpb.KeyValue // a switchover that is under way
 	maintenance *mvccpb.KeyValue // takeovers are paused
+	restoring   *mvccpb.KeyValue // the metadata is not whole
 }
 
 // claim tries to take the role. While it is being handed over, only the next one may: it takes the wish away with it. While
-// takeovers are paused, only the next one and the last holder may.
+// takeovers are paused, only the next one and the last holder may. While the metadata is being restored, nobody may.
 func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 	c, err := s.tryClaim(ctx, reg, nil, nil)
 	if err == nil && c.number == 0 && c.holder == nil && !s.barred(c) {
@@ -69,6 +70,7 @@ func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 // pause lies, or those that are given.
 func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, maintenance *mvccpb.KeyValue) (claim, error) {
 	wishKey, pauseKey := switchKey(s.cfg.MetaRoot, s.cfg.Role), maintenanceKey(s.cfg.MetaRoot, s.cfg.Role)
+	restoringKey := RestoringKey(s.cfg.MetaRoot)
 	value := s.record(reg.lease)
 	then := []clientv3.Op{
 		clientv3.OpGet(s.termKey),
@@ -86,9 +88,10 @@ func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, mainten
 	err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
 		var err error
 		resp, err = c.Txn(ctx).
-			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0), at(wishKey, wish), at(pauseKey, maintenance)).
+			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0), at(wishKey, wish), at(pauseKey, maintenance), at(restoringKey, nil)).
 			Then(then...).
-			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey), clientv3.OpGet(wishKey), clientv3.OpGet(pauseKey)).Commit()
+			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey), clientv3.OpGet(wishKey), clientv3.OpGet(pauseKey),
+				clientv3.OpGet(restoringKey)).Commit()
 		return err
 	})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
@@ -109,14 +112,10 @@ func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, mainten
 		c.number = resp.Header.Revision
 		return c, nil
 	}
-	if kvs := resp.Responses[2].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.wish = kvs[0]
-	}
-	if kvs := resp.Responses[3].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.maintenance = kvs[0]
-	}
-	if kvs := resp.Responses[1].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.holder = kvs[0]
+	for i, into := range []**mvccpb.KeyValue{&c.holder, &c.wish, &c.maintenance, &c.restoring} {
+		if kvs := resp.Responses[i+1].GetResponseRange().GetKvs(); len(kvs) == 1 {
+			*into = kvs[0]
+		}
 	}
 	if c.holder != nil && c.holder.Lease == int64(reg.lease) {
 		c.number, c.adopted = c.holder.CreateRevision, true

@@ -83,9 +83,12 @@ func (d detector) underMaintenance(ctx context.Context) bool {
 	return paused
 }
 
-// barred tells whether a claim that found the role free must not be tried again: the role is being handed to another
-// process, or takeovers are paused and this is not the process that held it last.
+// barred tells whether a claim that found the role free must not be tried again: the metadata is being restored, the role is
+// being handed to another process, or takeovers are paused and this is not the process that held it last.
 func (s *Session) barred(c claim) bool {
+	if c.restoring != nil {
+		return true
+	}
 	handedToUs := false
 	if c.wish != nil {
 		if !s.mayClaim(c.wish) {
@@ -101,12 +104,15 @@ func (s *Session) barred(c claim) bool {
 // waitBarred says why a free role is not taken, once, and waits a moment.
 func (s *Session) waitBarred(ctx context.Context, c claim, said *bool) {
 	pause := handOverPoll
-	if c.maintenance != nil {
+	if c.maintenance != nil || c.restoring != nil {
 		pause = maintenancePoll
 	}
 	if !*said {
 		*said = true
 		switch {
+		case c.restoring != nil:
+			s.log.Warn("the role is free, but a restore of the metadata has not ended: see 'milvus metadata restore --help'",
+				zap.ByteString("restore", c.restoring.Value))
 		case c.maintenance != nil:
 			s.log.Warn("the role is free, but takeovers are paused: see 'milvus resume'", zap.ByteString("pause", c.maintenance.Value))
 		case c.wish != nil:

@@ -235,6 +235,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 // accede turns a won claim into a term: first it makes sure that the predecessor has stopped answering.
 func (s *Session) accede(ctx context.Context, reg *registration, won claim, rival *rival, took time.Duration) (*Term, Origin, error) {
 	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID)
+	term.address = s.cfg.Address
 	reg.hold(term, s.cfg.ServeWindow)
 	s.log.Info("register ACTIVE service successfully", zap.Int64("ServerID", s.cfg.ServerID))
 	origin := s.origin(won, rival)

@@ -33,6 +33,7 @@ type Term struct {
 	key      string // the active key
 	number   int64  // its CreateRevision
 	serverID int64
+	address  string
 	client   *clientv3.Client
 
 	ctx    context.Context
@@ -54,6 +55,9 @@ func (t *Term) Number() int64 { return t.number }
 
 // ServerID is the id under which the holder is registered.
 func (t *Term) ServerID() int64 { return t.serverID }
+
+// Address is where the holder is dialled by others.
+func (t *Term) Address() string { return t.address }
 
 // Context ends with the term; its cause says why.
 func (t *Term) Context() context.Context { return t.ctx }

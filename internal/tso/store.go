@@ -28,6 +28,18 @@ const (
 	retryPause = 100 * time.Millisecond
 )
 
+// Where Milvus keeps the bounds of timestamps and ids, below its kv root.
+const (
+	TimestampKey = "gid/timestamp"
+	IDKey        = "gid/idTimestamp"
+)
+
+// ParseBound reads a stored bound: values of this and later milliseconds since 1970 were not given out.
+func ParseBound(value []byte) (millis int64, err error) { return decodeBound(value) }
+
+// FormatBound is the stored form of a bound in milliseconds since 1970.
+func FormatBound(millis int64) []byte { return encodeBound(millis) }
+
 // Term is what an allocator needs of the proof of being active. *sessionutil.Term is one.
 type Term interface {
 	Valid() bool
