@@ -1,15 +1,16 @@
 # Everything here needs Go and git alone. `make build` makes the programs, `make test` and `make e2e` use them.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-# Stamped is the time of the commit and not of the build: the same source gives the same bytes.
-BUILT   ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
+VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# The time that is stamped is the commit's and not the build's: the same source gives the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+BUILT   ?= $(shell f=+%Y-%m-%dT%H:%M:%SZ; date -u -d @$(SOURCE_DATE_EPOCH) $$f 2>/dev/null || date -u -r $(SOURCE_DATE_EPOCH) $$f)
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.built=$(BUILT)
 GOBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history check bench docker docker-test clean
+.PHONY: build test e2e crash history check bench docker docker-test dist dist-check clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -24,7 +25,7 @@ bin/etcdctl: tools/etcd/go.mod
 	cd tools/etcd && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ $(ETCD)/etcdctl/v3
 
 test: bin/etcd ## unit, integration and command line tests, with the race detector
-	go test -race -timeout 10m ./cmd/... ./internal/... ./test/history
+	go test -race -timeout 10m ./cmd/... ./internal/... ./test/history ./tools/archive
 
 e2e: build ## real processes, killed, paused and cut off
 	go test -timeout 30m -count 1 ./test/failover
@@ -64,8 +65,39 @@ dist/docker/etcd: # the files of etcd's image
 docker-test: docker ## a cluster of containers: stopped, killed, paused, cut off its network
 	go test -timeout 20m -count 1 -v ./test/docker
 
+PLATFORMS ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
+SBOM      ?= bin/cyclonedx-gomod
+RELEASE    = milvus-coordinators-$(VERSION)
+ARCHIVES   = $(PLATFORMS:%=dist/release/$(RELEASE)-%.tar.gz)
+
+dist: $(ARCHIVES) ## archives of a release, a bill of materials for each, checksums
+	go run ./tools/archive sums dist/release
+
+.PHONY: dist-begin $(ARCHIVES)
+dist-begin:
+	@case "$(VERSION)" in *-dirty) echo "uncommitted changes cannot be built again: commit them, or name a VERSION"; exit 1;; esac
+	rm -rf dist/release dist/stage && mkdir -p dist/release dist/stage
+
+$(ARCHIVES): dist/release/$(RELEASE)-%.tar.gz: dist-begin $(SBOM)
+	mkdir -p dist/stage/$(RELEASE)-$*/bin dist/stage/$(RELEASE)-$*/configs
+	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
+		$(GOBUILD) -ldflags "$(LDFLAGS)" -o dist/stage/$(RELEASE)-$*/bin/milvus ./cmd/milvus
+	cp LICENSE README.md dist/stage/$(RELEASE)-$*/
+	cp configs/milvus.yaml dist/stage/$(RELEASE)-$*/configs/
+	cp -R scripts dist/stage/$(RELEASE)-$*/
+	case $* in linux-*) cp -R deployments/systemd dist/stage/$(RELEASE)-$*/ ;; esac
+	GOPROXY=off $(SBOM) bin -json -noserial -notimestamp -licenses -assert-licenses -std -version $(VERSION) \
+		-output dist/release/$(RELEASE)-$*.cdx.json dist/stage/$(RELEASE)-$*/bin/milvus
+	go run ./tools/archive pack dist/stage/$(RELEASE)-$* $@ $(SOURCE_DATE_EPOCH)
+
+$(SBOM): tools/sbom/go.mod
+	cd tools/sbom && $(GOBUILD) -o $(abspath $@) github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+dist-check: $(SBOM) ## two checkouts make the same bytes
+	tools/dist-check.sh $(abspath $(SBOM))
+
 check: $(LINT) ## format, vet, lint; import directions are a test
-	@unformatted=$$(gofmt -l cmd internal test); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	@unformatted=$$(gofmt -l cmd internal test tools); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	go vet ./...
 	$(LINT) run ./...
 
