@@ -19,9 +19,10 @@ func newHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history ROLE", Short: "Show when a role changed hands, why, and how long that took", Args: oneRole,
 		Long: "history lists the last hundred takeovers of a role, oldest first.\n\n" +
-			"Reasons: first (nobody had it before), stopped (given back), killed, silent (no renewal), restarted, expired,\n" +
-			"key deleted, regained. detect is from the first sign of trouble until the role was free, claim one round trip,\n" +
-			"wait until the predecessor could not answer any more, activate until the first call was let in.",
+			"Reasons: first (nobody had it before), stopped, switched, failed (given back), killed, silent (no renewal),\n" +
+			"restarted, expired, key deleted, regained (by the process that had lost it). detect is from the first sign of\n" +
+			"trouble until the role was free, claim one round trip, wait until the predecessor could not answer any more,\n" +
+			"activate until the first call was let in.",
 	}
 	out := addOutput(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {

@@ -100,11 +100,11 @@ func newConfig() *cobra.Command {
 // loadConfig reads the configuration and prints its warnings.
 func loadConfig() (*config.Config, *config.Report, error) {
 	cfg, report, err := config.Load(config.Source{Environ: os.Environ()})
+	for _, w := range report.Warnings { // also beside an error: a misspelt key is often the reason for it
+		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	for _, w := range report.Warnings {
-		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
 	}
 	return cfg, report, nil
 }

@@ -193,7 +193,7 @@ func (m *member) run(ctx context.Context) error {
 			now := m.standing.Load()
 			return []opshttp.RoleStatus{{
 				Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
-				Term: now.term, Since: now.since,
+				Overdue: gate.Overdue(), Term: now.term, Since: now.since,
 			}}
 		},
 	}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log})
@@ -226,7 +226,7 @@ func ignoreTimeout(err error) error {
 
 // coordinate registers and serves until ctx ends.
 func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
-	id, err := sessionutil.AllocServerID(ctx, m.client, m.cfg.Etcd.MetaRoot())
+	id, err := sessionutil.AllocServerID(ctx, m.client, m.cfg.Etcd.MetaRoot(), m.log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while etcd was away

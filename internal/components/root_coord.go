@@ -31,17 +31,26 @@ func rootCoord() role {
 func newRootCoord(p process) (coord.Role, error) {
 	l := p.cfg.Limits
 	return rootcoord.New(rootcoord.Config{
-		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster, Standby: p.cfg.RootCoord.ActiveStandby,
+		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster,
+		DmlChannel: p.cfg.Channels.RootCoordDml, Standby: p.cfg.RootCoord.ActiveStandby,
 		Limits: rootcoord.Limits{
 			MaxDatabaseNum: l.MaxDatabaseNum, MaxCollectionNum: l.MaxCollectionNum, MaxCollectionNumPerDB: l.MaxCollectionNumPerDB,
 			MaxPartitionNum: l.MaxPartitionNum, MaxGeneralCapacity: int64(l.MaxGeneralCapacity),
-			DmlChannelNum: l.DmlChannelNum, MaxShardNum: l.MaxShardNum,
+			DmlChannelNum: l.DmlChannelNum, Channels: namedChannels(l), MaxShardNum: l.MaxShardNum,
 			DefaultPartitionName: l.DefaultPartitionName, DefaultDBProperties: l.DefaultDBProperties,
 		},
 		Settle: settle, Data: dataPath(p),
 		ProxyTimeout: p.cfg.ProxyCallTimeout, MaxTimeTickLag: maxTimeTickLag(p.cfg.Quota), Quota: quotas(p.cfg.Quota),
 		Access: accessRules(p.cfg.Security),
 	}, rootcoord.Deps{Client: p.client, Dial: p.dial, Logger: p.log, Metrics: p.metrics.RootCoord})
+}
+
+// namedChannels is nil where the channels are numbered.
+func namedChannels(l config.RootLimits) []string {
+	if !l.NamedChannels {
+		return nil
+	}
+	return l.ChannelNames
 }
 
 // settle is the time that nodes are given to read of a drop before DataCoord is asked whether the data are gone.

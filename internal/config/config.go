@@ -175,6 +175,8 @@ type RootLimits struct {
 	MaxPartitionNum       int // of one collection
 	MaxGeneralCapacity    int // sum of partitions x shards of all collections; at least 512
 	DmlChannelNum         int
+	NamedChannels         bool     // the DML channels have the names below, instead of numbers
+	ChannelNames          []string // as configured, whether they are used or not
 	MaxShardNum           int
 	MaxNameLength         int
 	MaxFieldNum           int
