@@ -82,8 +82,9 @@ dist: $(ARCHIVES) ## archives of a release, a bill of materials for each, checks
 
 .PHONY: dist-begin $(ARCHIVES)
 dist-begin:
-	@case "$(VERSION)" in *-dirty) echo "uncommitted changes cannot be built again: commit them, or name a VERSION"; exit 1;; esac
-	rm -rf dist/release dist/stage && mkdir -p dist/release dist/stage
+	@git diff --quiet HEAD || { echo "a release is made of a commit: commit the changes first"; exit 1; }
+	rm -rf dist/release dist/stage && mkdir -p dist/release
+	git clone -q . dist/stage/source # the bill of materials asks it for the version, and cannot read a worktree
 
 $(ARCHIVES): dist/release/$(RELEASE)-%.tar.gz: dist-begin $(SBOM)
 	mkdir -p dist/stage/$(RELEASE)-$*/bin dist/stage/$(RELEASE)-$*/configs
@@ -93,8 +94,9 @@ $(ARCHIVES): dist/release/$(RELEASE)-%.tar.gz: dist-begin $(SBOM)
 	cp configs/milvus.yaml dist/stage/$(RELEASE)-$*/configs/
 	cp -R scripts dist/stage/$(RELEASE)-$*/
 	case $* in linux-*) cp -R deployments/systemd dist/stage/$(RELEASE)-$*/ ;; esac
-	GOPROXY=off $(SBOM) bin -json -noserial -notimestamp -licenses -assert-licenses -std -version $(VERSION) \
-		-output dist/release/$(RELEASE)-$*.cdx.json dist/stage/$(RELEASE)-$*/bin/milvus
+	cd dist/stage/source && GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) CGO_ENABLED=0 \
+		GOFLAGS=-tags=$(TAGS) GOPROXY=off $(abspath $(SBOM)) app -json -noserial -notimestamp -licenses -assert-licenses -std \
+		-main cmd/milvus -output $(abspath dist/release/$(RELEASE)-$*.cdx.json) .
 	go run ./tools/archive pack dist/stage/$(RELEASE)-$* $@ $(SOURCE_DATE_EPOCH)
 
 $(SBOM): tools/sbom/go.mod
