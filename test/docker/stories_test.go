@@ -24,8 +24,9 @@ func TestCompose(t *testing.T) {
 
 	began := time.Now()
 	c.up("etcd", "rootcoord", "rootcoord-1", "querycoord", "querycoord-1", "datacoord", "datacoord-1")
+	made := since(began)
 	c.awaitWell("datacoord")
-	t.Logf("compose up: three pairs Healthy after %v", since(began))
+	t.Logf("compose up: seven containers made after %v, three pairs Healthy after %v", made, since(began))
 	c.up("caller")
 	c.awaitAnswers(0)
 
