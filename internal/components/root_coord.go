@@ -28,7 +28,7 @@ func rootCoord() role {
 	}
 }
 
-func newRootCoord(p process) (coord.Role, error) {
+func newRootCoord(p *process, log *zap.Logger) (coord.Role, error) {
 	l := p.cfg.Limits
 	return rootcoord.New(rootcoord.Config{
 		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster,
@@ -39,10 +39,10 @@ func newRootCoord(p process) (coord.Role, error) {
 			DmlChannelNum: l.DmlChannelNum, Channels: namedChannels(l), MaxShardNum: l.MaxShardNum,
 			DefaultPartitionName: l.DefaultPartitionName, DefaultDBProperties: l.DefaultDBProperties,
 		},
-		Settle: settle, Data: dataPath(p),
+		Settle: settle, Data: dataPath(p, log),
 		ProxyTimeout: p.cfg.ProxyCallTimeout, MaxTimeTickLag: maxTimeTickLag(p.cfg.Quota), Quota: quotas(p.cfg.Quota),
 		Access: accessRules(p.cfg.Security),
-	}, rootcoord.Deps{Client: p.client, Dial: p.dial, Logger: p.log, Metrics: p.metrics.RootCoord})
+	}, rootcoord.Deps{Client: p.store.client, Dial: p.dial, Logger: log, Metrics: p.metrics.RootCoord})
 }
 
 // namedChannels is nil where the channels are numbered.
@@ -63,10 +63,10 @@ const (
 )
 
 // dataPath is nil for a cluster of coordinators alone, which is said at the start.
-func dataPath(p process) *rootcoord.DataPath {
+func dataPath(p *process, log *zap.Logger) *rootcoord.DataPath {
 	k, pulsar := p.cfg.Kafka, p.cfg.Pulsar
 	if p.cfg.MQ.Type == mq.None {
-		p.log.Info("no message queue is configured: this cluster has no data path, DDL changes metadata alone",
+		log.Info("no message queue is configured: this cluster has no data path, DDL changes metadata alone",
 			zap.String("key", "mq.type"))
 		return nil
 	}

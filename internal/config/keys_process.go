@@ -19,6 +19,24 @@ func etcdSpecs() []*spec {
 				c.Etcd.Endpoints = endpoints
 				return strings.Join(endpoints, ","), nil
 			}},
+		{key: "etcd.use.embed", def: EmbedDefault, allowed: "default, true or false",
+			doc: "Run an etcd inside the process, which standalone alone can; default: standalone does unless etcd.endpoints is set.",
+			set: func(c *Config, raw string) (string, error) {
+				value, err := parseEmbed(raw)
+				c.Etcd.Embed.Use = value
+				return value, err
+			}},
+		name("etcd.data.dir", "/var/lib/milvus/etcd", "Data directory of the embedded etcd.",
+			func(c *Config) *string { return &c.Etcd.Embed.DataDir }),
+		text("etcd.config.path", "", "File of etcd's own settings for the embedded etcd.",
+			func(c *Config) *string { return &c.Etcd.Embed.ConfigPath }),
+		{key: "etcd.embed.address", def: "localhost:2379", allowed: "host:port of this machine; port 0 is any free one",
+			doc: "Where the embedded etcd takes clients; further coordinators find it there.",
+			set: func(c *Config, raw string) (string, error) {
+				err := checkListen(raw)
+				c.Etcd.Embed.Address = raw
+				return raw, err
+			}},
 		text("etcd.rootPath", "by-dev", "First part of every key of this cluster.", func(c *Config) *string { return &c.Etcd.RootPath }),
 		name("etcd.metaSubPath", "meta", "Part of the keys of metadata and sessions, after the root path.",
 			func(c *Config) *string { return &c.Etcd.MetaSubPath }),

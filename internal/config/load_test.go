@@ -76,6 +76,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Etcd{
 		Endpoints: []string{"localhost:2379"}, RootPath: "by-dev", MetaSubPath: "meta", KvSubPath: "kv",
 		SSL: EtcdSSL{TLSMinVersion: "1.3"}, RequestTimeout: 10 * time.Second,
+		Embed: EtcdEmbed{Use: "default", DataDir: "/var/lib/milvus/etcd", Address: "localhost:2379"},
 	}, config.Etcd)
 	require.Equal(t, "by-dev/meta", config.Etcd.MetaRoot())
 	require.Equal(t, "by-dev/kv", config.Etcd.KvRoot())

@@ -1,4 +1,4 @@
-// Package ztsroletoken stands in for Athenz' package of that name; see third_party/README.md.
+// Package ztsroletoken takes the place of Athenz', like zmssvctoken beside it.
 package ztsroletoken
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/AthenZ/athenz/libs/go/zmssvctoken"
 )
 
-// RoleToken logs in.
+// RoleToken is what a login shows; there are none.
 type RoleToken interface {
 	RoleTokenValue() (string, error)
 	StartPrefetcher() error
@@ -25,14 +25,14 @@ type RoleTokenOptions struct {
 	CACert           []byte
 }
 
-// NewRoleToken gives a token that fails.
-func NewRoleToken(zmssvctoken.Token, string, RoleTokenOptions) RoleToken { return absent{} }
+// NewRoleToken makes a token that always fails.
+func NewRoleToken(zmssvctoken.Token, string, RoleTokenOptions) RoleToken { return leftOut{} }
 
-// NewRoleTokenFromCert gives a token that fails.
-func NewRoleTokenFromCert(_, _, _ string, _ RoleTokenOptions) RoleToken { return absent{} }
+// NewRoleTokenFromCert makes a token that always fails.
+func NewRoleTokenFromCert(_, _, _ string, _ RoleTokenOptions) RoleToken { return leftOut{} }
 
-type absent struct{}
+type leftOut struct{}
 
-func (absent) RoleTokenValue() (string, error) { return "", zmssvctoken.ErrAbsent }
-func (absent) StartPrefetcher() error          { return zmssvctoken.ErrAbsent }
-func (absent) StopPrefetcher() error           { return zmssvctoken.ErrAbsent }
+func (leftOut) RoleTokenValue() (string, error) { return "", zmssvctoken.ErrLeftOut }
+func (leftOut) StartPrefetcher() error          { return zmssvctoken.ErrLeftOut }
+func (leftOut) StopPrefetcher() error           { return nil }
