@@ -101,11 +101,11 @@ func Run(ctx context.Context, name string, cfg *config.Config, report *config.Re
 	defer httpListener.Close() //nolint:errcheck // likewise
 
 	etcd := etcdConfig(cfg)
-	if p.client, err = etcdutil.Dial(ctx, etcd); err != nil {
+	if p.client, err = etcdutil.Dial(ctx, watchEtcd(p.metrics, etcd, true)); err != nil {
 		return err
 	}
 	defer p.client.Close() //nolint:errcheck // nothing is in flight
-	members, err := etcdutil.DialEach(ctx, etcd)
+	members, err := etcdutil.DialEach(ctx, watchEtcd(p.metrics, etcd, false))
 	if err != nil {
 		return err
 	}
@@ -243,6 +243,7 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 	}
 	m.tables.Store(&tables)
 	m.serverID.Store(id)
+	m.metrics.RoleKnown(m.name, sessionutil.Reasons(), sessionutil.Losses())
 	return coord.New(coord.Config{DrainTimeout: m.settings.GracefulStopTimeout}, coord.Deps{
 		Role:         tables,
 		Session:      session,
@@ -251,6 +252,7 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 		Metrics:      observer{m.metrics, id, &m.standing},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
+		Revision:     etcdRevision(m.client, m.cfg.Etcd.MetaRoot()),
 		OnRegistered: func() { m.registered.Store(true) },
 	}).Run(ctx)
 }

@@ -23,7 +23,8 @@ type Config struct {
 	TLS       TLSConfig
 	User      string // empty: no authentication
 	Password  string
-	Logger    *zap.Logger // for the client library's own messages; nil: silent
+	Logger    *zap.Logger   // for the client library's own messages; nil: silent
+	Observe   func(Request) // is told of each request when its outcome is known; must not block; nil: nobody is
 }
 
 // TLSConfig names the files of an encrypted connection.
@@ -84,6 +85,9 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 				MinConnectTimeout: time.Second,
 			}),
 		},
+	}
+	if cfg.Observe != nil {
+		settings.DialOptions = append(settings.DialOptions, grpc.WithStatsHandler(observer(cfg.Observe)))
 	}
 	for {
 		client, err := clientv3.New(settings)
