@@ -243,7 +243,7 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 	}
 	m.tables.Store(&tables)
 	m.serverID.Store(id)
-	m.metrics.RoleKnown(m.name, sessionutil.Reasons(), sessionutil.Losses())
+	m.metrics.RoleKnown(m.name, m.settings.ActiveStandby, sessionutil.Reasons(), sessionutil.Losses())
 	return coord.New(coord.Config{DrainTimeout: m.settings.GracefulStopTimeout}, coord.Deps{
 		Role:         tables,
 		Session:      session,

@@ -120,6 +120,9 @@ func (c *Calls) count(o Outcome) {
 		c.outcomes[o].Store(counter)
 	}
 	(*counter).Inc()
+	if o == Panicked {
+		c.metrics.panics.Inc()
+	}
 }
 
 func (c *Calls) resolve() *callSeries {

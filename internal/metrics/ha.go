@@ -9,7 +9,7 @@ import (
 
 // ha are the series about who is active, and how well this process keeps its place. They are told in standby too.
 type ha struct {
-	state, term          *prometheus.GaugeVec
+	state, term, pair    *prometheus.GaugeVec
 	takeovers            *prometheus.CounterVec
 	takeover             *prometheus.HistogramVec
 	registrations        *prometheus.CounterVec
@@ -30,6 +30,7 @@ func newHA(r prometheus.Registerer) ha {
 	h := ha{
 		state: gauges("milvus_coord_role_state", "1 for the state that a role is in, 0 for the others.", "role", "state"),
 		term:  gauges("milvus_coord_term", "Number of the term that is served; 0 in standby.", "role"),
+		pair:  gauges("milvus_coord_active_standby_enabled", "1 if active-standby is on for the role.", "role"),
 		takeovers: counters("milvus_coord_takeovers_total", "Terms that this process began to serve, by why the role had been free.",
 			"role", "cause"),
 		takeover: histograms("milvus_coord_takeover_seconds", "How long the steps of taking a role over took, by its cause.",
@@ -59,14 +60,15 @@ func newHA(r prometheus.Registerer) ha {
 			"Time since the tables were last known to be level with etcd; they are measured every few seconds."),
 		quarantine: gauges("milvus_coord_quarantined_values", "Values in etcd that do not decode; their objects are not served.", "role"),
 	}
-	r.MustRegister(h.state, h.term, h.takeovers, h.takeover, h.registrations, h.losses, h.renewal, h.missed, h.renewalAge, h.slack,
+	r.MustRegister(h.state, h.term, h.pair, h.takeovers, h.takeover, h.registrations, h.losses, h.renewal, h.missed, h.renewalAge, h.slack,
 		h.lastSlack, h.fenced, h.paused, h.activeSilence, h.activeConnected, h.tableLag, h.tableAge, h.quarantine)
 	return h
 }
 
-// RoleKnown makes the counters of a role begin at zero, so that the first event is an increase. Takeovers and losses are
-// the causes that they may have.
-func (m *Metrics) RoleKnown(role string, takeovers, losses []string) {
+// RoleKnown says that the process has a role, and whether active-standby is on for it. The role's counters begin at zero then,
+// so that the first event is an increase; takeovers and losses are the causes that they may have.
+func (m *Metrics) RoleKnown(role string, standby bool, takeovers, losses []string) {
+	m.ha.pair.WithLabelValues(role).Set(flag(standby))
 	for _, cause := range takeovers {
 		m.ha.takeovers.WithLabelValues(role, cause)
 	}

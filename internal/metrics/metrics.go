@@ -28,6 +28,7 @@ type Metrics struct {
 	numNode     *prometheus.GaugeVec
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
+	panics      prometheus.Counter
 	ha          ha
 	etcd        etcd
 }
@@ -41,7 +42,8 @@ func New(build Build) *Metrics {
 	m.numNode = gauges("milvus_num_node", "Roles that serve, by node id and role.", "node_id", "role_name")
 	m.requests = counters("milvus_coord_grpc_requests_total", "Calls that were answered, by outcome.", "service", "method", "outcome")
 	m.requestTime = histograms("milvus_coord_grpc_request_seconds", "How long calls took.", latencyBuckets, "service", "method")
-	m.Registry.MustRegister(m.numNode, m.requests, m.requestTime, buildInfo(build))
+	m.panics = counter("milvus_coord_call_panics_total", "Calls that panicked; the log says where.")
+	m.Registry.MustRegister(m.numNode, m.requests, m.requestTime, m.panics, buildInfo(build))
 
 	m.ha = newHA(m.Registry)
 	m.etcd = newEtcd(m.Registry)

@@ -92,7 +92,7 @@ func TestRoleSeries(t *testing.T) {
 	m.StateChanged("rootcoord", commonpb.StateCode_Healthy, 42)
 	m.StateChanged("rootcoord", commonpb.StateCode_StandBy, 0)
 	m.StateChanged("querycoord", commonpb.StateCode_Healthy, 43)
-	m.RoleKnown("rootcoord", []string{"killed", "stopped"}, []string{"silent"})
+	m.RoleKnown("rootcoord", true, []string{"killed", "stopped"}, []string{"silent"})
 	m.FencedOff("rootcoord")
 	m.FencedOff("rootcoord")
 	m.TookOver("rootcoord", "killed")
@@ -101,6 +101,7 @@ func TestRoleSeries(t *testing.T) {
 	m.Lost("rootcoord", "silent")
 	m.Missed("rootcoord")
 	requireSeries(t, m, `
+milvus_coord_active_standby_enabled{role="rootcoord"} 1
 milvus_coord_role_state{role="querycoord",state="Abnormal"} 0
 milvus_coord_role_state{role="querycoord",state="Healthy"} 1
 milvus_coord_role_state{role="querycoord",state="Initializing"} 0
@@ -120,7 +121,7 @@ milvus_coord_takeovers_total{cause="stopped",role="rootcoord"} 0
 milvus_coord_takeover_seconds_count{cause="killed",role="rootcoord",step="detect"} 1
 milvus_coord_term{role="querycoord"} 43
 milvus_coord_term{role="rootcoord"} 0
-`, "milvus_coord_role_state", "milvus_coord_fenced_writes_total", "milvus_coord_lease_renewal_failures_total",
+`, "milvus_coord_active_standby_enabled", "milvus_coord_role_state", "milvus_coord_fenced_writes_total", "milvus_coord_lease_renewal_failures_total",
 		"milvus_coord_session_losses_total", "milvus_coord_session_registrations_total", "milvus_coord_takeovers_total",
 		"milvus_coord_takeover_seconds_count", "milvus_coord_term")
 }
@@ -206,7 +207,7 @@ func TestNamesFollowTheConventions(t *testing.T) {
 
 // fill makes every series of ours appear.
 func fill(m *Metrics) {
-	m.RoleKnown("r", []string{"c"}, []string{"c"})
+	m.RoleKnown("r", true, []string{"c"}, []string{"c"})
 	m.StateChanged("r", commonpb.StateCode_Healthy, 1)
 	m.TakeoverStep("r", "c", "s", 1)
 	m.Renewed("r", 1, true)
@@ -246,6 +247,7 @@ func TestCalls(t *testing.T) {
 		member.As("AddUserToRole").Done(time.Millisecond, OK)
 	}
 	requireSeries(t, m, `
+milvus_coord_call_panics_total 1
 milvus_coord_grpc_requests_total{method="AllocTimestamp",outcome="ok",service="milvus.proto.rootcoord.RootCoord"} 1
 milvus_coord_grpc_requests_total{method="CreateCollection",outcome="fail",service="milvus.proto.rootcoord.RootCoord"} 1
 milvus_coord_grpc_requests_total{method="CreateCollection",outcome="not_ready",service="milvus.proto.rootcoord.RootCoord"} 400
@@ -266,7 +268,7 @@ milvus_rootcoord_ddl_req_count{function_name="OperateUserRole-AddUserToRole",sta
 milvus_rootcoord_ddl_req_count{function_name="PolicyList",status="fail"} 1
 milvus_rootcoord_ddl_req_count{function_name="PolicyList",status="success"} 0
 milvus_rootcoord_ddl_req_count{function_name="PolicyList",status="total"} 1
-`, "milvus_coord_grpc_requests_total", "milvus_rootcoord_ddl_req_count")
+`, "milvus_coord_call_panics_total", "milvus_coord_grpc_requests_total", "milvus_rootcoord_ddl_req_count")
 	requireSeries(t, m, `
 milvus_rootcoord_ddl_req_latency_count{function_name="CreateCollection"} 400
 milvus_rootcoord_ddl_req_latency_count{function_name="OperateUserRole"} 0
