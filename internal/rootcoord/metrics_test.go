@@ -1,16 +1,21 @@
 package rootcoord
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/rootcoordpb"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -19,6 +24,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/metrics"
+	"github.com/milvus-coord/milvus/internal/quota"
 )
 
 // gathered are the values of the series with a prefix, by name and labels.
@@ -140,3 +146,68 @@ func (n named) Method() string             { return string(n) }
 func (named) SetHeader(metadata.MD) error  { return nil }
 func (named) SendHeader(metadata.MD) error { return nil }
 func (named) SetTrailer(metadata.MD) error { return nil }
+
+// What is sent on the channels is measured, and forgotten when no collection uses the channel any more.
+func TestTicksAreMeasured(t *testing.T) {
+	c := newCluster(t)
+	broker := c.withBroker(t)
+	c.startPeers(t)
+	s := c.start(t)
+	s.create(t, "c")
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	name := d.GetPhysicalChannelNames()[0]
+	readChannel(t, broker, name).until(t, commonpb.MsgType_TimeTick)
+
+	out, p := s.role.metrics, s.databaseHandlers.parts
+	g := newGauges(p, out)
+	require.Eventually(t, func() bool { return p.ticks.Published(name) > 0 }, time.Minute, time.Millisecond)
+	g.measureTicks(time.Now())
+	require.InDelta(t, 0, testutil.ToFloat64(out.TimeTickLag.WithLabelValues(name)), 60_000)
+	alone := prometheus.NewPedanticRegistry()
+	alone.MustRegister(out.TimeTickTook)
+	took, err := alone.Gather()
+	require.NoError(t, err)
+	require.Positive(t, took[0].GetMetric()[0].GetHistogram().GetSampleCount())
+
+	p.channels.release([]string{name})
+	g.measureTicks(time.Now())
+	require.Zero(t, testutil.CollectAndCount(out.TimeTickLag))
+}
+
+// The limits that the configuration sets are shown, and no others.
+func TestQuotasAreShown(t *testing.T) {
+	for what, tc := range map[string]struct {
+		cfg  quota.Config
+		want map[string]float64
+	}{
+		"none": {quota.Config{Disk: quota.Disk{Cluster: 5}}, map[string]float64{}},
+		"both": {
+			quota.Config{Disk: quota.Disk{Enabled: true, Cluster: 5}, Writing: quota.Writing{QueryMemory: quota.Levels{Low: 0.8, High: 0.9}}},
+			map[string]float64{"milvus_rootcoord_disk_quota 7 cluster": 5, "milvus_rootcoord_qn_mem_high_water_level": 0.9},
+		},
+		"no limit": {quota.Config{Disk: quota.Disk{Enabled: true, Cluster: math.Inf(1)}}, map[string]float64{}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			m := metrics.New(metrics.Build{})
+			shown := func() map[string]float64 {
+				found := map[string]float64{}
+				for name, value := range gathered(t, m.Registry) {
+					if strings.HasPrefix(name, "milvus_rootcoord_disk_quota") || strings.HasPrefix(name, "milvus_rootcoord_qn_mem") {
+						found[name] = value
+					}
+				}
+				return found
+			}
+			r := &RootCoord{cfg: Config{Quota: &tc.cfg}, metrics: m.RootCoord}
+			ctx, end := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.showQuotas(ctx, 7) }()
+			require.Eventually(t, func() bool { return len(shown()) == len(tc.want) }, time.Minute, time.Millisecond)
+			require.Equal(t, tc.want, shown())
+			end()
+			require.NoError(t, <-done)
+			require.Empty(t, shown())
+		})
+	}
+}
