@@ -35,7 +35,7 @@ history: build ## concurrent calls across takeovers are checked to be linearizab
 	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
 
 monitoring-test: bin/etcd bin/promtool ## the rules and the dashboard, against what running coordinators export
-	cd test/monitoring && go test -timeout 20m -count 1 ./...
+	cd test/monitoring && go vet ./... && go test -timeout 20m -count 1 ./...
 
 bin/promtool: test/monitoring/go.mod
 	cd test/monitoring && CGO_ENABLED=0 go build -tags remove_all_sd -trimpath -ldflags "-s -w" -o ../../$@ github.com/prometheus/prometheus/cmd/promtool

@@ -105,8 +105,12 @@ func (m *Metrics) TakeoverStep(role, cause, step string, took time.Duration) {
 	m.ha.takeover.WithLabelValues(role, cause, step).Observe(took.Seconds())
 }
 
-// Registered says that the process' session is in etcd.
-func (m *Metrics) Registered(role string) { m.ha.registrations.WithLabelValues(role).Inc() }
+// Registered says that the process' session is in etcd. No heartbeat of the session before it is under way any more, which
+// might have told of slack after the end of its term.
+func (m *Metrics) Registered(role string) {
+	m.ha.registrations.WithLabelValues(role).Inc()
+	m.ha.lastSlack.DeleteLabelValues(role)
+}
 
 // Lost says that a lease, an active key or a term was lost.
 func (m *Metrics) Lost(role, cause string) { m.ha.losses.WithLabelValues(role, cause).Inc() }

@@ -143,6 +143,9 @@ milvus_coord_takeovers_paused{role="rootcoord"} 0
 		"milvus_coord_serve_deadline_last_slack_seconds", "milvus_coord_takeovers_paused")
 	m.StateChanged("rootcoord", commonpb.StateCode_StandBy, 0)
 	requireSeries(t, m, "", "milvus_coord_serve_deadline_last_slack_seconds")
+	m.Slack("rootcoord", time.Second) // of a heartbeat that was under way when the term ended
+	m.Registered("rootcoord")
+	requireSeries(t, m, "", "milvus_coord_serve_deadline_last_slack_seconds")
 }
 
 // Ages grow between two events, by the time of the scrape.

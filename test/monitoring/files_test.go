@@ -57,10 +57,11 @@ func alertsOf(rules []rule) (alerts []rule) {
 
 // dashboard is the part of Grafana's model that is checked.
 type dashboard struct {
-	UID        string
-	Title      string
-	Panels     []panel
-	Templating struct{ List []variable }
+	UID         string
+	Title       string
+	Panels      []panel
+	Templating  struct{ List []variable }
+	Annotations struct{ List []annotation }
 }
 
 type panel struct {
@@ -85,8 +86,11 @@ type variable struct {
 	Type       string
 	Label      string
 	Datasource datasource
-	Query      any
+	Definition string // of a query
 }
+
+// annotation marks moments in all panels.
+type annotation struct{ Name, Expr string }
 
 type datasource struct{ Type, UID string }
 

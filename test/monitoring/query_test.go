@@ -3,6 +3,7 @@ package monitoring
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,15 @@ func queriesOf(rules []rule, d dashboard) (all []query) {
 	for _, p := range d.all() {
 		for _, target := range p.Targets {
 			all = append(all, query{fmt.Sprintf("panel %q %s", p.Title, target.RefID), target.Expr})
+		}
+	}
+	for _, a := range d.Annotations.List {
+		all = append(all, query{"annotation " + a.Name, a.Expr})
+	}
+	for _, v := range d.Templating.List {
+		// label_values(SELECTOR, LABEL) asks for the values of a label.
+		if m := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`).FindStringSubmatch(v.Definition); m != nil {
+			all = append(all, query{"variable " + v.Name, fmt.Sprintf("count by (%s) (%s)", m[2], m[1])})
 		}
 	}
 	return all
@@ -142,6 +152,9 @@ func TestTheDashboardIsTidy(t *testing.T) {
 	}
 	require.Equal(t, []string{"cluster", "datasource", "instance", "job", "namespace", "role"}, slices.Sorted(maps.Keys(variables)))
 	require.Equal(t, "datasource", variables["datasource"].Type)
+	for name, v := range variables {
+		require.True(t, name == "datasource" || strings.HasPrefix(v.Definition, "label_values("), name)
+	}
 	ids, titles, taken := map[int]bool{}, map[string]bool{}, map[[2]int]string{}
 	for _, p := range d.all() {
 		require.NotZero(t, p.ID, p.Title)
