@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,6 +31,9 @@ var testOnly = []string{
 	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal", "go.etcd.io/etcd/server",
 	"github.com/twmb/franz-go/pkg/kfake",
 }
+
+// reflecting are libraries by which the linker must keep every exported method of the program: half as much again.
+var reflecting = []string{"github.com/modern-go/reflect2", "golang.org/x/net/trace"}
 
 type pkg struct {
 	ImportPath string
@@ -93,6 +97,16 @@ func TestTheBinaryCarriesNothingOfTheTests(t *testing.T) {
 				if strings.HasPrefix(dep, bad) {
 					t.Errorf("the binary contains %s", dep)
 				}
+			}
+		}
+	}
+}
+
+func TestTheLinkerMayDropWhatIsNotUsed(t *testing.T) {
+	for _, p := range list(t, "-tags=grpcnotrace", module+"cmd/milvus") {
+		for _, dep := range p.Deps {
+			if slices.Contains(reflecting, dep) {
+				t.Errorf("the binary contains %s, see third_party/README.md", dep)
 			}
 		}
 	}

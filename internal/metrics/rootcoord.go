@@ -33,9 +33,9 @@ type RootCoord struct {
 	Roles           prometheus.Gauge
 	PrivilegeGroups prometheus.Gauge
 
-	// TimeTickLag is by how many milliseconds the last time tick on a channel is behind the clock; TimeTickTook how long the
+	// TickLag is by how many milliseconds the last time tick on a channel is behind the clock; TimeTickTook how long the
 	// sending of one took, in milliseconds.
-	TimeTickLag  *prometheus.GaugeVec
+	TickLag      *prometheus.GaugeVec
 	TimeTickTook prometheus.Histogram
 	// TimeTickDelay is by how many milliseconds a node is behind with what it has read, by its role and id.
 	TimeTickDelay *prometheus.GaugeVec
@@ -75,7 +75,7 @@ func newRootCoord(r prometheus.Registerer) *RootCoord {
 		Roles:           gauge("milvus_rootcoord_num_of_roles", "Roles."),
 		PrivilegeGroups: gauge("milvus_rootcoord_num_of_privilege_groups", "Custom privilege groups."),
 
-		TimeTickLag: gauges("milvus_rootcoord_produce_tt_lag_ms", "By how much the last time tick on a channel is behind the clock.", "channel_name"),
+		TickLag: gauges("milvus_rootcoord_produce_tt_lag_ms", "By how much the last time tick on a channel is behind the clock.", "channel_name"),
 		TimeTickTook: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "milvus_rootcoord_sync_timetick_latency", Help: "How long the sending of a time tick took, milliseconds.", Buckets: milvusBuckets,
 		}),
@@ -102,7 +102,7 @@ func newRootCoord(r prometheus.Registerer) *RootCoord {
 		c.IDs, c.Timestamp, c.TimestampSaved, c.Databases, c.Partitions, c.DMLChannels, c.MsgStreams, c.Proxies, c.Users, c.Roles,
 		c.PrivilegeGroups, c.TimeTickTook, c.ForceDenyWriting, c.UnfinishedDDL, c.UnfinishedDDLAge,
 	}
-	r.MustRegister(c, c.Collections, c.TimeTickLag, c.TimeTickDelay, c.QuotaStates, c.RateLimitRatio, c.DiskQuota, c.QueryNodeMemory,
+	r.MustRegister(c, c.Collections, c.TickLag, c.TimeTickDelay, c.QuotaStates, c.RateLimitRatio, c.DiskQuota, c.QueryNodeMemory,
 		c.ddlCount, c.ddlLatency, c.ddlQueued)
 	return c
 }

@@ -99,19 +99,6 @@ func (p *channelPool) used() []string {
 	return names
 }
 
-// inUse is the number of channels that collections use.
-func (p *channelPool) inUse() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, c := range p.channels {
-		if c.collections > 0 {
-			n++
-		}
-	}
-	return n
-}
-
 // size is the number of channels that there are to use.
 func (p *channelPool) size() int {
 	p.mu.Lock()

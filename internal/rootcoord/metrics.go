@@ -35,7 +35,7 @@ func (g *gauges) run(ctx context.Context) error {
 	ticker := time.NewTicker(metricsInterval)
 	defer ticker.Stop()
 	defer g.out.Collections.Reset()
-	defer g.out.TimeTickLag.Reset()
+	defer g.out.TickLag.Reset()
 	defer g.out.Show(false)
 	for {
 		g.update(ctx, time.Now())
@@ -72,7 +72,7 @@ func (g *gauges) update(ctx context.Context, now time.Time) {
 	g.out.Users.Set(float64(users))
 	g.out.Roles.Set(float64(roles))
 	g.out.PrivilegeGroups.Set(float64(groups))
-	g.out.DMLChannels.Set(float64(g.channels.inUse()))
+	g.out.DMLChannels.Set(float64(len(g.channels.used())))
 	g.out.MsgStreams.Set(float64(g.channels.size()))
 	if ts, err := g.timestamps.Alloc(ctx, 1); err == nil {
 		g.out.Timestamp.Set(float64(physicalMillis(ts)) / 1000)
@@ -120,12 +120,12 @@ func (g *gauges) measureTicks(now time.Time) {
 	for _, name := range g.channels.used() {
 		if ts := g.ticks.Published(name); ts > 0 {
 			used[name] = true
-			g.out.TimeTickLag.WithLabelValues(name).Set(float64(now.UnixMilli() - int64(physicalMillis(ts)))) //nolint:gosec // 46 bits
+			g.out.TickLag.WithLabelValues(name).Set(float64(now.UnixMilli() - int64(physicalMillis(ts)))) //nolint:gosec // 46 bits
 		}
 	}
 	for name := range g.behind {
 		if !used[name] {
-			g.out.TimeTickLag.DeleteLabelValues(name)
+			g.out.TickLag.DeleteLabelValues(name)
 		}
 	}
 	g.behind = used

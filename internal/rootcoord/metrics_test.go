@@ -163,7 +163,7 @@ func TestTicksAreMeasured(t *testing.T) {
 	g := newGauges(p, out)
 	require.Eventually(t, func() bool { return p.ticks.Published(name) > 0 }, time.Minute, time.Millisecond)
 	g.measureTicks(time.Now())
-	require.InDelta(t, 0, testutil.ToFloat64(out.TimeTickLag.WithLabelValues(name)), 60_000)
+	require.InDelta(t, 0, testutil.ToFloat64(out.TickLag.WithLabelValues(name)), 60_000)
 	alone := prometheus.NewPedanticRegistry()
 	alone.MustRegister(out.TimeTickTook)
 	took, err := alone.Gather()
@@ -172,7 +172,7 @@ func TestTicksAreMeasured(t *testing.T) {
 
 	p.channels.release([]string{name})
 	g.measureTicks(time.Now())
-	require.Zero(t, testutil.CollectAndCount(out.TimeTickLag))
+	require.Zero(t, testutil.CollectAndCount(out.TickLag))
 }
 
 // The limits that the configuration sets are shown, and no others.

@@ -245,7 +245,7 @@ func (s *Session) revokeNamesakes(ctx context.Context) {
 			if try == 3 {
 				s.log.Warn("etcd does not answer, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
 			}
-			if sleep(ctx, retryPause(try)) != nil {
+			if clock.Sleep(ctx, retryPause(try)) != nil {
 				return
 			}
 		}

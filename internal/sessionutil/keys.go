@@ -8,6 +8,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
@@ -50,7 +51,7 @@ func AllocServerID(ctx context.Context, client *clientv3.Client, metaRoot string
 			return 0, fmt.Errorf("take a ServerID from %s: %w", key, err)
 		}
 		if !errors.Is(err, errRaced) {
-			if err := sleep(ctx, retryPause(try)); err != nil {
+			if err := clock.Sleep(ctx, retryPause(try)); err != nil {
 				return 0, err
 			}
 		}

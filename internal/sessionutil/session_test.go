@@ -321,20 +321,20 @@ func TestRestartOnTheSameAddressTakesOverAtOnce(t *testing.T) {
 	for _, standby := range []bool{true, false} {
 		t.Run(fmt.Sprintf("standby %v", standby), func(t *testing.T) {
 			etcd := clustertest.StartEtcd(t)
-			client := etcd.Client(t)
 			same := func(c *Config) {
 				c.Address, c.Direct, c.Standby = "10.1.2.3:53100", []string{"10.1.2.3:53100"}, standby
 			}
-			dead := startPeer(t, client, same)
+			proxy := clustertest.NewProxy(t, etcd.Endpoints()[0])
+			dead := startPeer(t, etcd.ClientVia(t, proxy.Addr()), same)
 			term := dead.active()
-			// "Dead" lives on here, which the protocol must survive too; what counts is that the role moves at once.
-			reborn := startPeer(t, client, same)
+			proxy.Cut() // for etcd this is what death looks like, and there is no way back to compete for the role
+			reborn := startPeer(t, etcd.Client(t), same)
 			next := reborn.active()
 			require.Greater(t, next.Number(), term.Number())
 			origin := <-reborn.origins
+			require.Equal(t, ReasonRestarted, origin.Reason)
 			require.Less(t, origin.Wait, time.Second)
 			require.Eventually(t, func() bool { return !term.Valid() }, time.Minute, time.Millisecond)
-			dead.t = t
 		})
 	}
 }
