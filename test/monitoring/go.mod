@@ -2,11 +2,7 @@ module github.com/milvus-coord/milvus/test/monitoring
 
 go 1.26.7
 
-replace (
-	github.com/AthenZ/athenz => ../../third_party/athenz
-	github.com/hamba/avro/v2 => ../../third_party/avro
-	github.com/milvus-coord/milvus => ../..
-)
+replace github.com/milvus-coord/milvus => ../..
 
 require (
 	github.com/milvus-coord/milvus v0.0.0-00010101000000-000000000000
