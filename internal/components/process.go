@@ -55,7 +55,7 @@ func Run(ctx context.Context, server Server, cfg *config.Config, report *config.
 	}
 	defer p.http.Close() //nolint:errcheck // closed by its server, normally
 
-	if p.store, err = openStore(ctx, server, cfg, p.log); err != nil {
+	if p.store, err = openStore(ctx, server, cfg, p.metrics, p.log); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while etcd was away, or coming up
 		}
