@@ -36,7 +36,8 @@ type process struct {
 }
 
 // Run runs a server until ctx ends, and then stops in order: role by role, calls under way are answered and the role is
-// given back; then the ports are closed, and an embedded etcd last. It returns nil then. An error tells why the process cannot go on.
+// given back; then the ports are closed, and an embedded etcd last. It returns nil then. An error tells why the process
+// cannot go on.
 func Run(ctx context.Context, server Server, cfg *config.Config, report *config.Report, logging *log.Logging, build Build) (err error) {
 	p := &process{
 		server: server, cfg: cfg, report: report, logging: logging, log: logging.Logger, build: build,
