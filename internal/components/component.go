@@ -19,6 +19,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/config"
 	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
+	"github.com/milvus-coord/milvus/internal/kubelabel"
 	"github.com/milvus-coord/milvus/internal/log"
 	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/opshttp"
@@ -89,6 +90,10 @@ func Run(ctx context.Context, name string, cfg *config.Config, report *config.Re
 	if err != nil {
 		return err
 	}
+	labels, err := newLabeller(p, r.name)
+	if err != nil {
+		return err
+	}
 	grpcListener, err := listen.TCP(ctx, "", settings.ListenPort, listen.Setting{Key: r.section + ".port"})
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func Run(ctx context.Context, name string, cfg *config.Config, report *config.Re
 
 	m := &member{
 		role: r, process: p, settings: settings, members: members, serverTLS: serverTLS,
-		grpcListener: grpcListener, httpListener: httpListener,
+		grpcListener: grpcListener, httpListener: httpListener, labels: labels,
 	}
 	return m.run(ctx)
 }
@@ -163,6 +168,7 @@ type member struct {
 	serverTLS    *tls.Config
 	grpcListener net.Listener
 	httpListener net.Listener
+	labels       *kubelabel.Labeller // nil outside of Kubernetes
 
 	serverID   atomic.Int64
 	registered atomic.Bool
@@ -206,6 +212,9 @@ func (m *member) run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(m.grpcListener) })
 	group.Go(func() error { return web.Run(ports, m.httpListener) })
+	if m.labels != nil {
+		group.Go(func() error { m.labels.Run(ports); return nil })
+	}
 	group.Go(func() error {
 		err := m.coordinate(groupCtx, gate)
 		bound, cancel := context.WithTimeout(ports, portsStop)
@@ -248,7 +257,7 @@ func (m *member) coordinate(ctx context.Context, gate *rpc.Switch) error {
 		Session:      session,
 		Gate:         gate,
 		Historian:    coord.NewHistory(m.client, m.cfg.Etcd.MetaRoot()),
-		Metrics:      observer{m.metrics, id, &m.standing},
+		Metrics:      observer{m.metrics, id, &m.standing, m.labels},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
 		OnRegistered: func() { m.registered.Store(true) },
