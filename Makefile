@@ -7,7 +7,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.bui
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history check bench clean
+.PHONY: build test e2e crash history helm-test check bench clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -33,6 +33,12 @@ crash: build ## a RootCoord is killed at every step of every DDL
 RUNS ?= 200
 history: build ## concurrent calls across takeovers are checked to be linearizable; and builds without a guard are found out
 	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
+
+helm-test: bin/milvus bin/etcd ## the chart, rendered for every switch; against a real API server where bin/kube-apiserver is
+	cd test/helm && go test -count 1 ./...
+
+bin/kube-apiserver: tools/kube/go.mod # takes four minutes
+	cd tools/kube && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench
