@@ -65,7 +65,7 @@ annotations: {owner: me}
 nodeSelector: {disk: ssd}
 tolerations: [{key: dedicated, operator: Exists, effect: NoSchedule}]
 affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: gpu, operator: DoesNotExist}]}]}}}
-topologySpreadConstraints: [{maxSkew: 1, topologyKey: rack, whenUnsatisfiable: DoNotSchedule}]
+topologySpreadConstraints: [{maxSkew: 1, topologyKey: rack, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {x: "y"}}}]
 priorityClassName: high
 image: {all: {repository: registry.example.com/milvus-coordinators, tag: v1, pullPolicy: Always, pullSecrets: [login]}}
 volumes: [{name: tls, secret: {secretName: internal-tls}}]
@@ -83,8 +83,8 @@ rootCoordinator:
   nodeSelector: {disk: nvme}
   affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {x: "y"}}}]}}
   tolerations: [{key: spot, operator: Exists}]
-  securityContext: {runAsNonRoot: true, runAsUser: 1000}
-  topologySpreadConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}]
+  securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}
+  topologySpreadConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {x: "y"}}}]
   extraEnv: [{name: GOMEMLIMIT, valueFrom: {resourceFieldRef: {resource: limits.memory}}}]
   annotations: {linkerd.io/inject: disabled}
   service: {port: 50000, annotations: {a: b}, labels: {c: d}, clusterIP: 10.0.0.5}
