@@ -292,7 +292,9 @@ func checkScraping(t *testing.T, m *manifests) {
 				continue
 			}
 			require.True(t, slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == monitor.Spec.Endpoints[0].Port }))
-			for _, p := range m.selected(s.Spec.Selector) {
+			found := m.selected(s.Spec.Selector)
+			require.NotEmpty(t, found, "%s selects by a label that pods get later: it would scrape some of them twice", s.Name)
+			for _, p := range found {
 				times[p.owner]++
 			}
 		}
