@@ -14,7 +14,7 @@ MILVUS   = $(GOBUILD) -tags $(TAGS) -ldflags "$(LDFLAGS)"
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history check bench monitoring-test docker docker-test dist dist-check clean
+.PHONY: build test e2e crash history check bench monitoring-test helm-test docker docker-test dist dist-check clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -51,6 +51,12 @@ monitoring-test: bin/etcd bin/promtool ## the rules and the dashboard, against w
 
 bin/promtool: test/monitoring/go.mod
 	cd test/monitoring && CGO_ENABLED=0 go build -tags remove_all_sd -trimpath -ldflags "-s -w" -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+
+helm-test: bin/milvus bin/etcd ## the chart, rendered for every switch; against a real API server where bin/kube-apiserver is
+	cd test/helm && go test -count 1 ./...
+
+bin/kube-apiserver: tools/kube/go.mod # takes four minutes
+	cd tools/kube && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

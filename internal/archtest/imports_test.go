@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/metatable", "internal/rpc/listen"},
 	{"internal/sessionutil"},
 	{"internal/etcdutil"},
-	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile", "internal/failpoint"},
+	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile", "internal/failpoint", "internal/kubelabel"},
 }
 
 // testOnly are for tests, and for nothing that ships.

@@ -106,7 +106,7 @@ func (m *member) coordinate(ctx context.Context, id int64) error {
 		Session:      session,
 		Gate:         m.gate,
 		Historian:    coord.NewHistory(m.p.store.client, m.p.cfg.Etcd.MetaRoot()),
-		Metrics:      observer{m.p.metrics, id, &m.standing},
+		Metrics:      observer{m.p.metrics, id, &m.standing, m.p.labels},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
 		Revision:     etcdRevision(m.p.store.client, m.p.cfg.Etcd.MetaRoot()),

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/kubelabel"
 	"github.com/milvus-coord/milvus/internal/log"
 	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/opshttp"
@@ -33,6 +34,7 @@ type process struct {
 	dial    []grpc.DialOption // how other coordinators are dialled
 	http    net.Listener
 	store   *store
+	labels  *kubelabel.Labeller // nil outside of Kubernetes
 }
 
 // Run runs a server until ctx ends, and then stops in order: role by role, calls under way are answered and the role is
@@ -44,6 +46,9 @@ func Run(ctx context.Context, server Server, cfg *config.Config, report *config.
 		metrics: metrics.New(metrics.Build{Version: build.Version, Commit: build.Commit, Time: build.Time}),
 	}
 	if err := p.prepareTLS(); err != nil {
+		return err
+	}
+	if p.labels, err = newLabeller(p); err != nil {
 		return err
 	}
 	grpcListeners, err := p.listen(ctx)
@@ -129,6 +134,9 @@ func (p *process) run(ctx context.Context, members []*member) error {
 	}
 	group.Go(func() error { return web.Run(ports, p.http) })
 	group.Go(func() error { return p.store.watch(ports) })
+	if p.labels != nil {
+		group.Go(func() error { p.labels.Run(ports); return nil })
+	}
 	group.Go(func() error {
 		defer closePorts()
 		err := p.coordinate(groupCtx, members)

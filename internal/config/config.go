@@ -30,6 +30,7 @@ type Config struct {
 	Kafka            Kafka
 	TimeTick         TimeTick
 	Trace            Trace
+	Kubernetes       Kubernetes
 }
 
 // Etcd says how to reach etcd, and where in it the cluster's keys are.
@@ -327,6 +328,14 @@ type KafkaSSL struct {
 type TimeTick struct {
 	Enabled  bool
 	Interval time.Duration
+}
+
+// Kubernetes is about the pod that this process runs in, if it does. Name and namespace are not empty if LabelActive is on.
+type Kubernetes struct {
+	LabelActive  bool
+	Selector     string
+	PodName      string
+	PodNamespace string
 }
 
 // Trace says where spans go.

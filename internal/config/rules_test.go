@@ -232,6 +232,8 @@ func TestKeysThatNeedOthers(t *testing.T) {
 		refused(t, "etcd: {auth: {enabled: true}}"))
 	require.Equal(t, []string{"milvus.yaml:1: etcd.ssl.tlsKey: is empty, but needed with etcd.ssl.tlsCert"},
 		refused(t, "etcd: {ssl: {enabled: true, tlsCert: c}}"))
+	require.Equal(t, []string{"milvus.yaml:1: kubernetes.podNamespace: is empty, but needed with kubernetes.labelActive.enabled"},
+		refused(t, "kubernetes: {labelActive: {enabled: true}}", "POD_NAME=milvus-rootcoord-0"))
 	require.Equal(t, []string{"milvus.yaml:1: etcd.ssl.tlsCert: is empty, but needed with etcd.ssl.tlsKey"},
 		refused(t, "etcd: {ssl: {enabled: true, tlsKey: c}}"))
 	require.Len(t, refused(t, "common: {security: {internaltlsEnabled: true}}"), 3)

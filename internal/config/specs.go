@@ -80,7 +80,7 @@ func allSpecs() []*spec {
 		proxySpecs(),
 		coordSpecs("queryCoord", 19531, func(c *Config) *Coord { return &c.QueryCoord }),
 		coordSpecs("dataCoord", 13333, func(c *Config) *Coord { return &c.DataCoord }),
-		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), securitySpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(),
+		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), securitySpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(), kubernetesSpecs(),
 	} {
 		all = append(all, section...)
 	}

@@ -28,6 +28,10 @@ func (l *loader) finish() {
 	if kafka := c.Kafka.SSL; kafka.Enabled && kafka.KeyPassword != "" {
 		l.refuseSecret("kafka.ssl.tlsKeyPassword", "is set, but a key file with a password cannot be read: give a file without one")
 	}
+	if c.Kubernetes.LabelActive {
+		l.needs("kubernetes.podName", "kubernetes.labelActive.enabled")
+		l.needs("kubernetes.podNamespace", "kubernetes.labelActive.enabled")
+	}
 	if c.InternalTLS.Enabled {
 		for _, key := range []string{"internaltls.serverPemPath", "internaltls.serverKeyPath", "internaltls.caPemPath"} {
 			l.needs(key, "common.security.internaltlsEnabled")
