@@ -22,8 +22,8 @@ func newHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use: "history ROLE", Short: "Show when a role changed hands, why, and how long that took", Args: oneRole,
 		Long: "history lists the last hundred takeovers of a role, oldest first.\n\n" +
-			"Reasons: first (nobody had it before), stopped (given back), switched, killed, silent (no renewal), restarted,\n" +
-			"expired, key deleted, regained.\n\n" +
+			"Reasons: first (nobody had it before), stopped, switched, failed (given back), killed, silent (no renewal),\n" +
+			"restarted, expired, key deleted, regained (by the process that had lost it).\n\n" +
 			"DETECT is from the first sign of trouble until the role was free, CLAIM one round trip, WAIT until the predecessor\n" +
 			"could not answer any more, ACTIVATE until the first call was let in; LOAD is the part of it in which the tables\n" +
 			"reached the claim. ANSWER is all together: from the first sign of trouble until there was an answer again.",

@@ -59,33 +59,11 @@ func DialEach(ctx context.Context, cfg Config) (*Members, error) {
 }
 
 func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client, error) {
-	tlsConfig, err := cfg.TLS.Load()
-	if err != nil {
+	settings := clientSettings(cfg, endpoints)
+	settings.Context = context.WithoutCancel(ctx) // the client is closed by its owner, after the context's end
+	var err error
+	if settings.TLS, err = cfg.TLS.Load(); err != nil {
 		return nil, err
-	}
-	logger := cfg.Logger
-	if logger == nil {
-		logger = zap.NewNop()
-	}
-	settings := clientv3.Config{
-		Context:              context.WithoutCancel(ctx), // the client is closed by its owner, after the context's end
-		Endpoints:            endpoints,
-		TLS:                  tlsConfig,
-		Username:             cfg.User,
-		Password:             cfg.Password,
-		DialTimeout:          dialTimeout,
-		DialKeepAliveTime:    2 * time.Second,
-		DialKeepAliveTimeout: 3 * time.Second,
-		PermitWithoutStream:  true,
-		MaxCallRecvMsgSize:   cfg.MaxAnswer,
-		Logger:               logger,
-		DialOptions: []grpc.DialOption{
-			// An etcd that comes back should be found within a fraction of a second.
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
-				MinConnectTimeout: time.Second,
-			}),
-		},
 	}
 	for {
 		client, err := clientv3.New(settings)
@@ -100,6 +78,32 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 			return nil, fmt.Errorf("etcd at %s (etcd.endpoints): %w", strings.Join(endpoints, ","), err)
 		case <-time.After(500 * time.Millisecond):
 		}
+	}
+}
+
+// clientSettings are those of every client of etcd.
+func clientSettings(cfg Config, endpoints []string) clientv3.Config {
+	logger := cfg.Logger
+	if logger == nil {
+		logger = zap.NewNop()
+	}
+	return clientv3.Config{
+		Endpoints:            endpoints,
+		Username:             cfg.User,
+		Password:             cfg.Password,
+		DialTimeout:          dialTimeout,
+		DialKeepAliveTime:    2 * time.Second,
+		DialKeepAliveTimeout: 3 * time.Second,
+		PermitWithoutStream:  false, // etcd cuts a connection that is pinged while nothing is under way
+		MaxCallRecvMsgSize:   cfg.MaxAnswer,
+		Logger:               logger,
+		DialOptions: []grpc.DialOption{
+			// An etcd that comes back should be found within a fraction of a second.
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
+				MinConnectTimeout: time.Second,
+			}),
+		},
 	}
 }
 

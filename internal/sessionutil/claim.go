@@ -20,6 +20,7 @@ const (
 	ReasonFirst     = "first"       // nobody of ours had it before
 	ReasonStopped   = "stopped"     // the predecessor drained and gave it back
 	ReasonSwitched  = "switched"    // it was asked to hand it over
+	ReasonFailed    = "failed"      // it could not serve, and gave it back
 	ReasonKilled    = "killed"      // its connection broke and nobody listens at its addresses any more
 	ReasonSilent    = "silent"      // it did not renew its lease for the silence timeout
 	ReasonRestarted = "restarted"   // this process holds the addresses at which the predecessor listened
@@ -159,10 +160,10 @@ func (s *Session) origin(won claim, r *rival) Origin {
 			o.Reason = won.record.howEnded()
 		}
 	case !won.found || won.adopted:
-	case won.record.Ended != "":
-		o.Reason = won.record.howEnded()
 	case won.record.ServerID == s.cfg.ServerID:
 		o.Reason = ReasonRegained
+	case won.record.Ended != "":
+		o.Reason = won.record.howEnded()
 	case s.holdsAddressesOf(won.record):
 		o.Reason = ReasonRestarted
 	default:
@@ -237,7 +238,7 @@ func (s *Session) revokeNamesakes(ctx context.Context) {
 			if try == 3 {
 				s.log.Warn("etcd does not answer, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
 			}
-			if sleep(ctx, retryPause(try)) != nil {
+			if clock.Sleep(ctx, retryPause(try)) != nil {
 				return
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // Maintenance says that nobody takes a role over by itself: the dead are not found, and a role that is free stays free. A
@@ -117,5 +119,5 @@ func (s *Session) waitBarred(ctx context.Context, c claim, said *bool) {
 			s.log.Info("the role is being handed to another process, not competing", zap.ByteString("wish", c.wish.Value))
 		}
 	}
-	_ = sleep(ctx, pause)
+	_ = clock.Sleep(ctx, pause)
 }

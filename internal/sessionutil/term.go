@@ -134,7 +134,7 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 		case isRefusal(err):
 			return 0, fmt.Errorf("etcd refused the write: %w", err)
 		}
-		if ctx.Err() != nil || t.ctx.Err() != nil || sleep(ctx, retryPause(sent)) != nil {
+		if ctx.Err() != nil || t.ctx.Err() != nil || clock.Sleep(ctx, retryPause(sent)) != nil {
 			return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 	}

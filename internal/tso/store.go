@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -78,7 +79,7 @@ func (s *store) read(ctx context.Context) (int64, error) {
 		if ctx.Err() != nil || !etcdutil.IsUnavailable(err) {
 			return 0, fmt.Errorf("read the allocator's bound at %s: %w", s.cfg.Key, err)
 		}
-		if err := sleep(ctx, retryPause); err != nil {
+		if err := clock.Sleep(ctx, retryPause); err != nil {
 			return 0, fmt.Errorf("read the allocator's bound at %s: %w", s.cfg.Key, err)
 		}
 	}
@@ -131,16 +132,4 @@ func decodeBound(value []byte) (int64, error) {
 
 func encodeBound(millis int64) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(millis)*uint64(time.Millisecond))
-}
-
-// sleep waits for d or the end of ctx, whose cause it returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
