@@ -148,6 +148,19 @@ func (r Reader) Alias(dbID int64, name string) *model.Alias {
 	return r.t.aliases[objectName{dbID, name}]
 }
 
+// AliasDamage is a metatable.Quarantined if a record of an alias does not decode, at any of the places where it may lie.
+func (r Reader) AliasDamage(dbID int64, name string) error {
+	if len(r.t.sick) == 0 {
+		return nil
+	}
+	for _, key := range r.t.keys.placesOfAlias(dbID, name) {
+		if q, sick := r.t.sick[key]; sick {
+			return q
+		}
+	}
+	return nil
+}
+
 // AliasesOf lists the aliases of a collection by name.
 func (r Reader) AliasesOf(collectionID int64) []*model.Alias { return r.t.aliasesOf[collectionID] }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // newLabeller makes what labels this process' pod with the state of its roles; nil if nobody asked for that.
-func newLabeller(p process, roles ...string) (*kubelabel.Labeller, error) {
+func newLabeller(p *process) (*kubelabel.Labeller, error) {
 	k := p.cfg.Kubernetes
 	if !k.LabelActive {
 		return nil, nil
@@ -17,6 +17,6 @@ func newLabeller(p process, roles ...string) (*kubelabel.Labeller, error) {
 		return nil, err
 	}
 	return kubelabel.New(kubelabel.Config{
-		Namespace: k.PodNamespace, Pod: k.PodName, Roles: roles, Fellows: k.Selector,
+		Namespace: k.PodNamespace, Pod: k.PodName, Roles: p.server.Roles, Fellows: k.Selector,
 	}, access, p.log)
 }

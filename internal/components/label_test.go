@@ -57,12 +57,12 @@ func TestAPodIsActiveWhileItsRoleIsHealthy(t *testing.T) {
 }
 
 func TestLabelsAreForPods(t *testing.T) {
-	p := process{cfg: &config.Config{}}
-	none, err := newLabeller(p, "rootcoord")
+	p := &process{cfg: &config.Config{}}
+	none, err := newLabeller(p)
 	require.NoError(t, err)
 	require.Nil(t, none)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	p.cfg.Kubernetes.LabelActive = true
-	_, err = newLabeller(p, "rootcoord")
+	_, err = newLabeller(p)
 	require.ErrorContains(t, err, "this process is in no pod")
 }

@@ -27,7 +27,7 @@ func diagnose(r Role) []string {
 			}
 		}
 		versions[m.Protocol+" "+m.Version] = true
-		for _, problem := range m.problems() {
+		for _, problem := range m.Problems() {
 			say("%s %d: %s", m.Kind, m.ServerID, problem)
 		}
 	}
@@ -44,11 +44,7 @@ func diagnose(r Role) []string {
 		say("no standby is fit to take over at once")
 	}
 	if r.Paused != nil {
-		until := "until somebody resumes them"
-		if !r.Paused.Until.IsZero() {
-			until = "until " + r.Paused.Until.Local().Format(time.DateTime)
-		}
-		say("automatic takeovers are paused %s, by %s", until, r.Paused.By)
+		say("%s", r.Paused)
 	}
 	if len(versions) > 1 {
 		all := make([]string, 0, len(versions))
@@ -61,8 +57,17 @@ func diagnose(r Role) []string {
 	return wrong
 }
 
-// problems are those of one process.
-func (m Member) problems() []string {
+// String says it in words.
+func (p *Pause) String() string {
+	until := "until somebody resumes them"
+	if !p.Until.IsZero() {
+		until = "until " + p.Until.Local().Format(time.DateTime)
+	}
+	return fmt.Sprintf("automatic takeovers are paused %s, by %s", until, p.By)
+}
+
+// Problems are those of one process, in words.
+func (m Member) Problems() []string {
 	var wrong []string
 	if m.Lease >= 0 && m.Granted-m.Lease > quiet {
 		wrong = append(wrong, fmt.Sprintf("has not renewed its lease for %.0f s, it expires in %.0f s", m.Granted-m.Lease, m.Lease))

@@ -97,6 +97,10 @@ func (r *Reader) Read(ctx context.Context) (View, error) {
 		if o.Paused != nil {
 			role.Paused = (*Pause)(o.Paused)
 		}
+		if r := o.Restoring; r != nil {
+			role.Problems = append(role.Problems, fmt.Sprintf("nobody may take it: the metadata is not whole, a restore by %s began at %s and has not ended",
+				r.By, r.At.Local().Format(time.DateTime)))
+		}
 		for _, problem := range o.Problems {
 			role.Problems = append(role.Problems, "a record in etcd cannot be read: "+problem.Error())
 		}

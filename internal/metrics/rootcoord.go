@@ -20,6 +20,10 @@ type RootCoord struct {
 	TimestampSaved prometheus.Gauge
 	// Collections is the number of collections by database name. Delete the label of a database that is dropped.
 	Collections *prometheus.GaugeVec
+	// Databases is the number of databases.
+	Databases prometheus.Gauge
+	// TickLag is by how many milliseconds the last time tick on a DML channel is behind the clock, by channel.
+	TickLag *prometheus.GaugeVec
 	// Partitions and DMLChannels are totals over all databases.
 	Partitions  prometheus.Gauge
 	DMLChannels prometheus.Gauge
@@ -46,6 +50,8 @@ func newRootCoord(r prometheus.Registerer) *RootCoord {
 		Timestamp:       gauge("milvus_rootcoord_timestamp", "Physical part of the last timestamp, seconds of Unix time."),
 		TimestampSaved:  gauge("milvus_rootcoord_timestamp_saved", "Bound of the timestamps in etcd, seconds of Unix time."),
 		Collections:     gauges("milvus_rootcoord_collection_num", "Collections by database.", "db_name"),
+		Databases:       gauge("milvus_rootcoord_database_num", "Databases."),
+		TickLag:         gauges("milvus_rootcoord_produce_tt_lag_ms", "By how much the last time tick on a channel is behind the clock, milliseconds.", "channel_name"),
 		Partitions:      gauge("milvus_rootcoord_partition_num", "Partitions of all collections."),
 		DMLChannels:     gauge("milvus_rootcoord_dml_channel_num", "DML channels."),
 		Proxies:         gauge("milvus_rootcoord_proxy_num", "Proxies that have a session."),
@@ -63,7 +69,7 @@ func newRootCoord(r prometheus.Registerer) *RootCoord {
 		ddlLatency: histograms("milvus_rootcoord_ddl_req_latency", "How long DDL calls took, milliseconds.",
 			milvusBuckets, "function_name"),
 	}
-	r.MustRegister(c.IDs, c.Timestamp, c.TimestampSaved, c.Collections, c.Partitions, c.DMLChannels, c.Proxies, c.Users, c.Roles, c.PrivilegeGroups,
+	r.MustRegister(c.IDs, c.Timestamp, c.TimestampSaved, c.Databases, c.TickLag, c.Collections, c.Partitions, c.DMLChannels, c.Proxies, c.Users, c.Roles, c.PrivilegeGroups,
 		c.QuotaStates, c.RateLimitRatio, c.ForceDenyWriting, c.ddlCount, c.ddlLatency)
 	return c
 }

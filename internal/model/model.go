@@ -8,13 +8,17 @@ import (
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 )
 
-// DefaultDatabaseID is the id of the database "default". Records from before databases existed belong to it.
-const DefaultDatabaseID = int64(1)
+// The database that every cluster has. Records from before databases existed belong to it.
+const (
+	DefaultDatabaseID = int64(1)
+	DefaultDatabase   = "default"
+)
 
 // Database is a database and the revision of its record.
 type Database struct {
 	Info        *etcdpb.DatabaseInfo
 	ModRevision int64
+	Damage      error // not nil if the record does not decode: all that is known is the id, and the name if it is the default one
 }
 
 // Collection is a collection with everything that belongs to it. It and all it points to are immutable.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,9 @@ func openPulsar(cfg Config, logger *zap.Logger) (Producer, error) {
 		MetricsRegisterer: prometheus.NewPedanticRegistry(), // not among ours
 	}
 	if cfg.Pulsar.AuthPlugin != "" {
+		if strings.Contains(strings.ToLower(cfg.Pulsar.AuthPlugin), "athenz") { // docs/adr/0005
+			return nil, fmt.Errorf("pulsar.authPlugin: %q is not built in; token, tls, basic and oauth2 are", cfg.Pulsar.AuthPlugin)
+		}
 		auth, err := pulsar.NewAuthentication(cfg.Pulsar.AuthPlugin, cfg.Pulsar.AuthParams)
 		if err != nil {
 			return nil, fmt.Errorf("pulsar.authPlugin: %w", err)

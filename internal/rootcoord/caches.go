@@ -29,6 +29,9 @@ type change struct {
 // readers, with a timestamp allocated here: reads take no locks, so a proxy may have fetched the old state with a
 // RequestTime later than the DDL's own time, but not later than this one.
 //
+// A DDL that finds its work done expires the caches all the same: it may be one that is sent again because the term that did
+// the work ended before it came to this.
+//
 // The DDL is done, so its caller is told of success whatever becomes of this. What fails is tried again in the background
 // for as long as the term lives.
 func (p *parts) expire(ctx context.Context, c change) {

@@ -39,6 +39,9 @@ func (h *collectionHandlers) CreateCollection(ctx context.Context, req *milvuspb
 	if err := checkType(req.GetBase(), commonpb.MsgType_CreateCollection); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("collection", req.GetCollectionName()); err != nil {
+		return nil, err
+	}
 	creation, err := h.check(req)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,9 @@ func (h *collectionHandlers) CreateCollection(ctx context.Context, req *milvuspb
 func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*creation, error) {
 	db, err := h.meta.database(req.GetDbName())
 	if err != nil {
+		return nil, err
+	}
+	if err := soundDatabase(db); err != nil {
 		return nil, err
 	}
 	if err := h.checkShards(int64(req.GetShardsNum())); err != nil {
@@ -82,7 +88,11 @@ func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*crea
 }
 
 func (h *collectionHandlers) checkShards(asked int64) error {
-	if most := int64(h.limits.DmlChannelNum); asked > most {
+	most := int64(h.limits.DmlChannelNum)
+	if named := len(h.limits.Channels); named > 0 {
+		most = int64(named)
+	}
+	if asked > most {
 		return fmt.Errorf("shard num (%d) exceeds max configuration (%d)", asked, most)
 	}
 	if most := int64(h.limits.MaxShardNum); asked > most {
@@ -117,10 +127,14 @@ func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 	if err != nil {
 		return err
 	}
+	if err := soundDatabase(db); err != nil {
+		return err
+	}
 	wanted := cr.info(db)
 	existing, err := h.meta.byName(db.Info.GetName(), cr.req.GetCollectionName(), latest)
 	switch {
 	case err == nil && cr.sameAs(existing, wanted):
+		h.expireCreated(ctx, db, existing)
 		return nil
 	case err == nil:
 		return fmt.Errorf("create duplicate collection with different parameters, collection: %s", cr.req.GetCollectionName())
@@ -176,9 +190,13 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		return err
 	}
 	failpoint.Reach(failpoint.CollectionCreated)
-	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
+	h.expireCreated(ctx, db, c)
 	failpoint.Reach(failpoint.CollectionExpired)
 	return nil
+}
+
+func (h *collectionHandlers) expireCreated(ctx context.Context, db *model.Database, c *model.Collection) {
+	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
 }
 
 // writeWithData writes a collection that is to hold data: hidden until DataCoord watches its channels. What is announced

@@ -23,6 +23,7 @@ func (g *gauges) run(ctx context.Context) error {
 	ticker := time.NewTicker(metricsInterval)
 	defer ticker.Stop()
 	defer g.out.Collections.Reset()
+	defer g.out.TickLag.Reset()
 	for {
 		g.update(ctx)
 		select {
@@ -56,16 +57,28 @@ func (g *gauges) update(ctx context.Context) {
 		g.named[name] = true
 		g.out.Collections.WithLabelValues(name).Set(float64(n))
 	}
+	g.out.Databases.Set(float64(len(counts)))
+	g.updateTicks(time.Now())
 	users, roles, groups := g.access.Counts()
 	g.out.Users.Set(float64(users))
 	g.out.Roles.Set(float64(roles))
 	g.out.PrivilegeGroups.Set(float64(groups))
 	g.out.Partitions.Set(float64(partitions))
-	g.out.DMLChannels.Set(float64(g.channels.inUse()))
+	g.out.DMLChannels.Set(float64(len(g.channels.used())))
 	if ts, err := g.timestamps.Alloc(ctx, 1); err == nil {
 		g.out.Timestamp.Set(float64(physicalMillis(ts)) / 1000)
 	}
 	if saved := g.timestamps.Saved(); !saved.IsZero() {
 		g.out.TimestampSaved.Set(float64(saved.UnixMilli()) / 1000)
+	}
+}
+
+// updateTicks tells how old the last time tick of each channel in use is. A channel without one is not shown.
+func (g *gauges) updateTicks(now time.Time) {
+	g.out.TickLag.Reset()
+	for _, name := range g.channels.used() {
+		if ts := g.ticks.Published(name); ts > 0 {
+			g.out.TickLag.WithLabelValues(name).Set(float64(now.UnixMilli()) - float64(physicalMillis(ts)))
+		}
 	}
 }

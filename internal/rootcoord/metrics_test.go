@@ -43,6 +43,7 @@ func TestGauges(t *testing.T) {
 	require.Equal(t, 2.0, got["milvus_rootcoord_collection_num default"])
 	require.Equal(t, 0.0, got["milvus_rootcoord_collection_num d"])
 	require.Equal(t, 3.0, got["milvus_rootcoord_partition_num"])
+	require.Equal(t, 2.0, got["milvus_rootcoord_database_num"])
 	require.Equal(t, 2.0, got["milvus_rootcoord_dml_channel_num"])
 	now := float64(time.Now().Unix())
 	require.InDelta(t, now, got["milvus_rootcoord_timestamp"], 30)

@@ -182,6 +182,70 @@ func TestProxiesHearOfEveryDDL(t *testing.T) {
 	require.Empty(t, p.expired)
 }
 
+// A caller that lost the answer calls again, and the term that did the work may have died before it told the proxies.
+func TestProxiesHearOfWhatIsDoneAlready(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	pair := []*commonpb.KeyValuePair{{Key: "k", Value: "v"}}
+	s.create(t, "c")
+	calls := []struct {
+		kind commonpb.MsgType
+		name string
+		do   func() error
+	}{
+		{commonpb.MsgType_DropCollection, "same", func() error { s.create(t, "same"); return nil }},
+		{commonpb.MsgType_CreatePartition, "c", func() error { return s.createPartition(t, "c", "p") }},
+		{commonpb.MsgType_DropPartition, "c", func() error { return s.dropPartition(t, "c", "gone") }},
+		{commonpb.MsgType_AlterAlias, "a", func() error { return s.alterAlias(t, "a", "c") }},
+		{commonpb.MsgType_DropAlias, "gone", func() error { return s.dropAlias(t, "gone") }},
+		{commonpb.MsgType_AlterCollection, "a", func() error { return s.alterCollection(t, "a", pair) }},
+		{commonpb.MsgType_AlterCollectionField, "c", func() error { return s.alterField(t, "c", "vec", "dim", "8") }},
+		{commonpb.MsgType_DropCollection, "gone", func() error { s.drop(t, "gone"); return nil }},
+		{commonpb.MsgType_AlterDatabase, "", func() error {
+			_, err := s.AlterDatabase(within(t), &rootcoordpb.AlterDatabaseRequest{DbName: "default", Properties: pair})
+			return err
+		}},
+		{commonpb.MsgType_DropDatabase, "", func() error {
+			_, err := s.DropDatabase(within(t), &milvuspb.DropDatabaseRequest{DbName: "gone"})
+			return err
+		}},
+	}
+	require.NoError(t, s.createAlias(t, "a", "c"))
+	for _, call := range calls {
+		require.NoError(t, call.do())
+	}
+	p := c.startProxy(t, 77)
+	s.end()
+	s = c.start(t)
+	for _, call := range calls {
+		require.NoError(t, call.do())
+		got := takes(t, p.expired)
+		require.Equal(t, call.kind, got.GetBase().GetMsgType())
+		require.Equal(t, call.name, got.GetCollectionName())
+	}
+	require.Empty(t, p.expired)
+}
+
+// A term died between hiding a partition and telling the proxies, which would go on writing to it.
+func TestProxiesHearOfAPartitionThatWasHidden(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	s.create(t, "c")
+	require.NoError(t, s.createPartition(t, "c", "p"))
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	partition, _ := s.role.view.Collection(d.GetCollectionID()).PartitionByName("p")
+	require.NoError(t, s.aliasHandlers.writer.HidePartition(within(t), d.GetCollectionID(), partition.ID()))
+	s.end()
+	p := c.startProxy(t, 77)
+	c.start(t)
+	got := takes(t, p.expired)
+	require.Equal(t, commonpb.MsgType_DropPartition, got.GetBase().GetMsgType())
+	require.Equal(t, "c", got.GetCollectionName())
+	require.Equal(t, "p", got.GetPartitionName())
+	require.Equal(t, "default", got.GetDbName())
+}
+
 func TestForwardKeepsTheType(t *testing.T) {
 	c := newCluster(t)
 	all := []*fakeProxy{c.startProxy(t, 77), c.startProxy(t, 78)}

@@ -36,8 +36,10 @@ type Config struct {
 	MetaRoot string // <etcd.rootPath>/<etcd.metaSubPath>
 	KvRoot   string // <etcd.rootPath>/<etcd.kvSubPath>
 	Cluster  string // the prefix of channel names
-	Standby  bool   // active-standby is on: a term begins with the end of a standby
-	Limits   Limits
+	// DmlChannel names the DML channels, after the cluster and before the number; empty is Milvus' rootcoord-dml.
+	DmlChannel string
+	Standby    bool // active-standby is on: a term begins with the end of a standby
+	Limits     Limits
 	// Settle is the time from telling of a drop on the channels to asking DataCoord whether the data are gone: the nodes
 	// have the message still to read.
 	Settle time.Duration
@@ -58,6 +60,7 @@ type Limits struct {
 	MaxPartitionNum       int // of one collection
 	MaxGeneralCapacity    int64
 	DmlChannelNum         int
+	Channels              []string // the DML channels, where they have names of their own; else they are numbered
 	MaxShardNum           int
 	DefaultPartitionName  string
 	DefaultDBProperties   map[string]string // of the default database, when it is made
@@ -93,6 +96,9 @@ func New(cfg Config, deps Deps) (*RootCoord, error) {
 	}
 	if l := cfg.Limits; l.DefaultPartitionName == "" || l.DmlChannelNum < 1 || l.MaxShardNum < 1 {
 		return nil, errors.New("rootcoord: a name of the default partition, channels and shards are required")
+	}
+	if cfg.DmlChannel == "" {
+		cfg.DmlChannel = "rootcoord-dml"
 	}
 	keys := catalog.Keys{MetaRoot: cfg.MetaRoot}
 	all := newTables(keys)
@@ -140,11 +146,11 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	if r.cfg.Standby {
 		r.logger.Info("rootcoord switch from standby to active, activating")
 	}
-	timestamps, err := tso.NewTimestamps(r.allocator(term, "gid/timestamp"))
+	timestamps, err := tso.NewTimestamps(r.allocator(term, tso.TimestampKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}
-	ids, err := tso.NewIDs(r.allocator(term, "gid/idTimestamp"))
+	ids, err := tso.NewIDs(r.allocator(term, tso.IDKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}

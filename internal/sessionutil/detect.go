@@ -16,6 +16,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
@@ -192,7 +193,7 @@ func (d detector) condemn(ctx context.Context, r *rival, verdict string) error {
 // silence proven.
 func (d detector) pollLease(ctx context.Context, r *rival) {
 	seen := time.Now()
-	for sleep(ctx, silencePoll) == nil {
+	for clock.Sleep(ctx, silencePoll) == nil {
 		if r.lease == 0 {
 			if time.Since(seen) > d.cfg.SilenceTimeout {
 				d.removeOrphan(ctx, r)
@@ -253,7 +254,7 @@ func (d detector) followHealth(ctx context.Context, r *rival) {
 				return
 			}
 		}
-		_ = sleep(ctx, pause)
+		_ = clock.Sleep(ctx, pause)
 		pause = min(2*pause, 500*time.Millisecond)
 	}
 }

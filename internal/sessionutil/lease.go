@@ -69,7 +69,7 @@ func (s *Session) register(ctx context.Context) (*registration, error) {
 		if try == 3 || try%60 == 59 {
 			s.log.Warn("cannot register in etcd, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
 		}
-		if err := sleep(ctx, retryPause(try)); err != nil {
+		if err := clock.Sleep(ctx, retryPause(try)); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +156,7 @@ func (s *Session) heartbeat(reg *registration) {
 		if err != nil {
 			pause = s.cfg.Heartbeat / 10
 		}
-		if sleep(reg.ctx, max(pause, 0)) != nil {
+		if clock.Sleep(reg.ctx, max(pause, 0)) != nil {
 			return
 		}
 	}

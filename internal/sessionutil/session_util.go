@@ -95,7 +95,7 @@ func (s *Session) Run(ctx context.Context, h Handler) error {
 		}
 		if failures > 0 && ctx.Err() == nil {
 			// Give another process the chance to do better.
-			_ = sleep(ctx, min(time.Second<<min(failures-1, 5), 15*time.Second))
+			_ = clock.Sleep(ctx, min(time.Second<<min(failures-1, 5), 15*time.Second))
 		}
 	}
 	return nil
@@ -130,12 +130,15 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	return err
 }
 
+// failedPrefix begins the reason of a term whose holder could not serve.
+const failedPrefix = "failed: "
+
 func howTermEnded(cause, err error, switched bool) string {
 	switch {
 	case cause != nil:
 		return cause.Error()
 	case err != nil:
-		return "failed: " + err.Error()
+		return failedPrefix + err.Error()
 	case switched:
 		return ReasonSwitched
 	}
@@ -169,7 +172,7 @@ func (s *Session) watchOwnKey(ctx context.Context, term *Term) {
 				}
 			}
 		}
-		_ = sleep(ctx, 200*time.Millisecond)
+		_ = clock.Sleep(ctx, 200*time.Millisecond)
 	}
 }
 
@@ -201,7 +204,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 			if try == 3 || try%60 == 59 {
 				s.log.Error("register active key to etcd failed", zap.Error(err))
 			}
-			_ = sleep(ctx, retryPause(try))
+			_ = clock.Sleep(ctx, retryPause(try))
 			continue
 		}
 		if won.number != 0 {
@@ -220,7 +223,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 		rival.release()
 		if !s.cfg.Standby {
 			s.log.Warn("the role is held by another process, trying again", zap.String("holder", won.describeHolder()))
-			_ = sleep(ctx, min(200*time.Millisecond<<min(try, 4), 3*time.Second))
+			_ = clock.Sleep(ctx, min(200*time.Millisecond<<min(try, 4), 3*time.Second))
 			continue
 		}
 		standby.start()
@@ -232,6 +235,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 // accede turns a won claim into a term: first it makes sure that the predecessor has stopped answering.
 func (s *Session) accede(ctx context.Context, reg *registration, won claim, rival *rival, took time.Duration) (*Term, Origin, error) {
 	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID)
+	term.address = s.cfg.Address
 	reg.hold(term, s.cfg.ServeWindow)
 	s.log.Info("register ACTIVE service successfully", zap.Int64("ServerID", s.cfg.ServerID))
 	origin := s.origin(won, rival)
@@ -264,7 +268,7 @@ func (s *Session) awaitDeparture(ctx context.Context, lost claim) *rival {
 				return r
 			}
 		}
-		if sleep(watch, 100*time.Millisecond) == nil && s.gone(watch, r) {
+		if clock.Sleep(watch, 100*time.Millisecond) == nil && s.gone(watch, r) {
 			return r
 		}
 	}

@@ -33,6 +33,7 @@ type Term struct {
 	key      string // the active key
 	number   int64  // its CreateRevision
 	serverID int64
+	address  string
 	client   *clientv3.Client
 
 	ctx    context.Context
@@ -54,6 +55,9 @@ func (t *Term) Number() int64 { return t.number }
 
 // ServerID is the id under which the holder is registered.
 func (t *Term) ServerID() int64 { return t.serverID }
+
+// Address is where the holder is dialled by others.
+func (t *Term) Address() string { return t.address }
 
 // Context ends with the term; its cause says why.
 func (t *Term) Context() context.Context { return t.ctx }
@@ -130,7 +134,7 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 		case isRefusal(err):
 			return 0, fmt.Errorf("etcd refused the write: %w", err)
 		}
-		if ctx.Err() != nil || t.ctx.Err() != nil || sleep(ctx, retryPause(sent)) != nil {
+		if ctx.Err() != nil || t.ctx.Err() != nil || clock.Sleep(ctx, retryPause(sent)) != nil {
 			return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 	}

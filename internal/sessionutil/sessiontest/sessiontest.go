@@ -25,7 +25,7 @@ func Claim(t testing.TB, client *clientv3.Client, metaRoot, role string) *sessio
 func ClaimUntil(t testing.TB, client *clientv3.Client, metaRoot, role string) (*sessionutil.Term, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	id, err := sessionutil.AllocServerID(ctx, client, metaRoot)
+	id, err := sessionutil.AllocServerID(ctx, client, metaRoot, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatalf("take a ServerID: %v", err)
 	}
