@@ -133,6 +133,9 @@ func (p *process) run(ctx context.Context, members []*member) error {
 		group.Go(func() error { return m.server.Serve(m.listener) })
 	}
 	group.Go(func() error { return web.Run(ports, p.http) })
+	if p.labels != nil {
+		group.Go(func() error { p.labels.Run(ports); return nil })
+	}
 	group.Go(func() error { return p.store.watch(ports) })
 	if p.labels != nil {
 		group.Go(func() error { p.labels.Run(ports); return nil })
