@@ -11,7 +11,13 @@ import (
 // etcd's count is in whole ones.
 const quiet = 4
 
-// diagnose says what is wrong with a role.
+// diagnosed is the role with its problems in words.
+func (r Role) diagnosed() Role {
+	r.Problems = append(append([]string{}, r.unreadable...), diagnose(r)...)
+	return r
+}
+
+// diagnose says what is wrong with a role. A process that has not been asked is taken for well.
 func diagnose(r Role) []string {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -22,12 +28,12 @@ func diagnose(r Role) []string {
 			actives++
 		} else {
 			standbys++
-			if !m.ours || m.reached && m.loaded && m.Lag == 0 {
+			if !m.ours || !m.answer.asked || m.answer.reached && m.answer.loaded && m.Lag == 0 {
 				fit++
 			}
 		}
 		versions[m.Protocol+" "+m.Version] = true
-		for _, problem := range m.problems() {
+		for _, problem := range m.Problems() {
 			say("%s %d: %s", m.Kind, m.ServerID, problem)
 		}
 	}
@@ -61,18 +67,18 @@ func diagnose(r Role) []string {
 	return wrong
 }
 
-// problems are those of one process.
-func (m Member) problems() []string {
+// Problems are those of one process, in words.
+func (m Member) Problems() []string {
 	var wrong []string
 	if m.Lease >= 0 && m.Granted-m.Lease > quiet {
 		wrong = append(wrong, fmt.Sprintf("has not renewed its lease for %.0f s, it expires in %.0f s", m.Granted-m.Lease, m.Lease))
 	}
 	want := map[string]string{Active: "Healthy", Standby: "StandBy"}[m.Kind]
 	switch {
-	case m.failure != nil:
-		wrong = append(wrong, "does not answer: "+m.failure.Error())
-	case !m.reached:
-	case !m.loaded:
+	case m.answer.failure != nil:
+		wrong = append(wrong, "does not answer: "+m.answer.failure.Error())
+	case !m.answer.reached:
+	case !m.answer.loaded:
 		wrong = append(wrong, "is still loading the metadata")
 	case m.State != want:
 		wrong = append(wrong, "says that it is "+m.State)

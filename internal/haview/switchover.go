@@ -77,7 +77,7 @@ func choose(role Role, to int64) (from, next Member, err error) {
 	}
 	var fit []Member
 	for _, m := range role.Members {
-		problems := m.problems()
+		problems := m.Problems()
 		switch {
 		case m.Kind == Active:
 			from = m
@@ -105,7 +105,7 @@ func choose(role Role, to int64) (from, next Member, err error) {
 	case len(fit) == 0 && len(refused.Reasons) == 0:
 		say("there is no standby")
 	}
-	if len(fit) == 0 || from.ServerID == 0 || len(from.problems()) > 0 || !from.ours {
+	if len(fit) == 0 || from.ServerID == 0 || len(from.Problems()) > 0 || !from.ours {
 		return from, next, refused
 	}
 	next = slices.MinFunc(fit, func(a, b Member) int { return a.Since.Compare(b.Since) })

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -48,6 +50,28 @@ func Observe(ctx context.Context, client *clientv3.Client, metaRoot string, role
 		all = append(all, observe(role, ActiveKey(metaRoot, role)+"-", kvs(0), kvs(1), kvs(2), kvs(3)))
 	}
 	return resp.Header.Revision, all, nil
+}
+
+// watchAgain is the pause before a watch that etcd has ended is begun anew.
+const watchAgain = 200 * time.Millisecond
+
+// WatchChanges calls changed when a watch begins and after every change of what [Observe] reads and of the takeovers that
+// are recorded, until ctx ends. It is called by two goroutines and must not block.
+func WatchChanges(ctx context.Context, client *clientv3.Client, metaRoot string, changed func()) {
+	var watches sync.WaitGroup
+	for _, prefix := range []string{sessionPrefix(metaRoot), metaRoot + "/ha/"} {
+		watches.Go(func() {
+			for ctx.Err() == nil {
+				watch, stop := context.WithCancel(clientv3.WithRequireLeader(ctx))
+				for range client.Watch(watch, prefix, clientv3.WithPrefix(), clientv3.WithCreatedNotify()) {
+					changed()
+				}
+				stop()
+				_ = sleep(ctx, watchAgain)
+			}
+		})
+	}
+	watches.Wait()
 }
 
 func observe(role, member string, active, members, processes, pause []*mvccpb.KeyValue) Observation {
