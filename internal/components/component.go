@@ -187,16 +187,20 @@ func (m *member) run(ctx context.Context) error {
 		Cluster: m.cfg.Cluster, MaxRecvSize: m.settings.ServerMaxRecvSize, MaxSendSize: m.settings.ServerMaxSendSize,
 		TLS: m.serverTLS, Logger: m.log,
 	}, gate)
+	status := func() []opshttp.RoleStatus {
+		now := m.standing.Load()
+		return []opshttp.RoleStatus{{
+			Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
+			Term: now.term, Since: now.since,
+		}}
+	}
+	page, err := m.statusPage(m.members, status)
+	if err != nil {
+		return err
+	}
 	web := opshttp.New(opshttp.Config{
-		EnablePprof: m.cfg.HTTP.EnablePprof, Version: m.build.Version, CatchUp: m.catchUp,
-		Status: func() []opshttp.RoleStatus {
-			now := m.standing.Load()
-			return []opshttp.RoleStatus{{
-				Name: m.name, State: component.State(), ServerID: m.registeredID(), Registered: m.registered.Load(), Loaded: m.isLoaded(),
-				Term: now.term, Since: now.since,
-			}}
-		},
-	}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log})
+		EnablePprof: m.cfg.HTTP.EnablePprof, Version: m.build.Version, CatchUp: m.catchUp, Status: status,
+	}, opshttp.Deps{Metrics: m.metrics.Registry, Runtime: m.metrics.Runtime, Level: m.logging.Level, Logger: m.log, WebUI: page})
 	m.log.Info("listening", zap.String("role", m.name), zap.Stringer("grpc", m.grpcListener.Addr()),
 		zap.Stringer("http", m.httpListener.Addr()), zap.Strings("etcd", m.cfg.Etcd.Endpoints))
 
