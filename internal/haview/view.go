@@ -68,8 +68,9 @@ type Member struct {
 	pair bool // active-standby is on
 	ours bool
 
-	lease  clientv3.LeaseID
-	answer answer
+	lease      clientv3.LeaseID
+	registered time.Time
+	answer     answer
 }
 
 // answer is what has become of the question how a process is.
@@ -133,7 +134,7 @@ func (r *Reader) Ask(ctx context.Context, v View) View {
 	for _, role := range v.Roles {
 		for i := range role.Members {
 			m := &role.Members[i]
-			m.answer, m.Lease, m.Granted, m.Lag = answer{asked: true}, -1, -1, -1
+			m.answer, m.State, m.Since, m.Lease, m.Granted, m.Lag = answer{asked: true}, "", m.registered, -1, -1, -1
 			asked.Go(func() { r.lease(ctx, m) })
 			if m.HTTP != "" {
 				asked.Go(func() { r.ask(ctx, role.Name, v.Revision, m) })
@@ -189,7 +190,7 @@ func memberOf(s sessionutil.Seen) Member {
 		m.Kind = Active
 	}
 	if p := s.Process; p != nil {
-		m.ours, m.Version, m.PID, m.HTTP, m.Since = true, p.Binary, p.PID, p.HTTP, p.Since
+		m.ours, m.Version, m.PID, m.HTTP, m.Since, m.registered = true, p.Binary, p.PID, p.HTTP, p.Since, p.Since
 	}
 	return m
 }
@@ -212,7 +213,7 @@ func (r *Reader) ask(ctx context.Context, role string, revision int64, m *Member
 	defer cancel()
 	standing, err := r.standing(ctx, m.HTTP, revision)
 	if err != nil {
-		m.answer.failure = brief(err)
+		m.answer.failure = r.brief(err)
 		return
 	}
 	for _, one := range standing.Roles {
@@ -226,13 +227,13 @@ func (r *Reader) ask(ctx context.Context, role string, revision int64, m *Member
 }
 
 // brief leaves out the address, which stands beside it anyway.
-func brief(err error) error {
+func (r *Reader) brief(err error) error {
 	var asked *url.Error
 	if errors.As(err, &asked) {
 		err = asked.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("not in time")
+		return fmt.Errorf("not within %v", r.Patience)
 	}
 	return err
 }

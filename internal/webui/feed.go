@@ -17,11 +17,14 @@ type fragment struct {
 	version uint64
 }
 
+// lineEnds of a stream of events are all three of these. What a record in etcd says must not end a line of ours.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // writeTo writes a fragment as a server-sent event.
 func (f fragment) writeTo(out *bytes.Buffer) {
 	out.WriteString("event: " + f.name + "\n")
-	for line := range strings.Lines(f.html) {
-		out.WriteString("data: " + strings.TrimRight(line, "\r\n") + "\n")
+	for line := range strings.SplitSeq(lineEnds.Replace(f.html), "\n") {
+		out.WriteString("data: " + line + "\n")
 	}
 	out.WriteString("\n")
 }

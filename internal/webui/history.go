@@ -45,6 +45,9 @@ type step struct {
 	X, W  float64
 }
 
+// Shown tells whether its time can be said in a tenth of a millisecond.
+func (s step) Shown() bool { return s.Took >= 50*time.Microsecond }
+
 // steps are what a takeover's time went to: the parts before the claim, and in the place of the activation its own parts.
 func steps(t coord.Takeover) (list []step, total time.Duration) {
 	var inner time.Duration
@@ -96,7 +99,7 @@ type span struct {
 
 // windows are the lengths of time that the lanes may show.
 var windows = []time.Duration{
-	10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour,
+	time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour,
 }
 
 // wanted is how many takeovers the lanes should show, if there are as many.

@@ -79,6 +79,8 @@ func (u *UI) verdict(p picture) verdict {
 	}
 	if len(v.Problems) > 0 {
 		v.Class, v.Headline = "unwell", plural(len(v.Problems), "problem", "problems")
+	} else {
+		v.Note = "Every role is active and has a standby that can take over at once."
 	}
 	switch {
 	case !p.lost.IsZero():
@@ -89,7 +91,7 @@ func (u *UI) verdict(p picture) verdict {
 			v.Note = "It has not answered since this page was first looked at: nothing is known but this process."
 		}
 	case !p.heard.sessions:
-		v.Class, v.Headline = "unknown", "Asking etcd"
+		v.Class, v.Headline, v.Note = "unknown", "Asking etcd", ""
 		if !p.view.At.IsZero() {
 			v.Note, v.Since = "What is shown is what was known when somebody last looked.", p.view.At
 		}
@@ -219,8 +221,8 @@ const (
 
 func (u *UI) history(p picture) historyData {
 	h := historyData{Heard: p.heard.history || len(p.takeovers) > 0, Window: window(p.takeovers, p.now)}
-	if p.histories != nil {
-		h.Wrong = p.histories.Error()
+	if p.histories != nil && p.lost.IsZero() { // else it is said already
+		h.Wrong = strings.ReplaceAll(p.histories.Error(), "\n", "; ")
 	}
 	now := p.now.Truncate(h.Window / 300) // so that it changes only when that can be seen
 	h.From = now.Add(-h.Window)

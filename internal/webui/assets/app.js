@@ -90,6 +90,7 @@ function link() {
   }
   gone.dataset.state = state;
   const age = document.createElement("b");
+  age.ariaHidden = "true"; // it changes every second; nobody wants to hear that
   age.textContent = length(silent);
   gone.replaceChildren("What you see is ", age, " old: this coordinator ",
     lost ? "cannot be reached. Trying again. " : "has stopped sending. ", ...others());
