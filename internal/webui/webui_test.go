@@ -39,7 +39,7 @@ func TestThePage(t *testing.T) {
 	for _, part := range []string{
 		"<title>2 problems · by-dev</title>", `data-kind="active" data-id="1"`, `data-kind="standby" data-id="2"`, "Healthy", "StandBy", "this page",
 		"10.0.0.1:53100", "host2", "<b>datacoord</b> nobody is registered", "automatic takeovers are paused", "ops &lt;b&gt;",
-		`title="10.0.0.7:53100">7</span>`, `from <span class="num">7</span>`, "killed", "detect <span", "10 ms", "22 ms", fmt.Sprintf("rootcoord, newest first: 1 in term %d (killed)", term),
+		`title="10.0.0.7:53100">7</span>`, `from <span class="num">7</span>`, "killed", "detect <span", "10 ms", "19 ms", fmt.Sprintf("rootcoord, newest first: 1 in term %d (killed)", term),
 		"127.0.0.1:", "read-only", `href="/metrics"`, `/webui/" aria-label="page of rootcoord 2"`,
 	} {
 		require.Contains(t, page, part)

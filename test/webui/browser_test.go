@@ -56,6 +56,10 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
+// networkChanged is what chromium says when the machine's interfaces change, as they do when containers start. It gives up
+// what is under way then, on loopback too; that is no fault of the page.
+const networkChanged = "ERR_NETWORK_CHANGED"
+
 // view is how a tab is looked at.
 type view struct {
 	dark          bool
@@ -86,7 +90,14 @@ func open(t *testing.T, browser context.Context, host string, v view) *tab {
 		Width: v.width, Height: v.height, DeviceScaleFactor: 1, Mobile: v.width < 600,
 	})
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: v.noScript})
-	p.do(chromedp.Navigate("http://" + host + "/webui/"))
+	require.Eventually(t, func() bool {
+		err := chromedp.Do(ctx, chromedp.Navigate("http://"+host+"/webui/"))
+		if err != nil && strings.Contains(err.Error(), networkChanged) {
+			return false
+		}
+		require.NoError(t, err)
+		return true
+	}, time.Minute, time.Millisecond)
 	return p
 }
 
@@ -113,6 +124,9 @@ func (p *tab) hear(event any) {
 			p.wrong = append(p.wrong, "console: "+string(e.Args[0].Value))
 		}
 	case *log.EventEntryAdded:
+		if strings.Contains(e.Entry.Text, networkChanged) {
+			return
+		}
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
 			p.wrong = append(p.wrong, "log: "+e.Entry.Text+" "+e.Entry.URL)
 		}

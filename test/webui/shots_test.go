@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/milvus-coord/milvus/internal/clustertest"
 )
 
 // TestPictures takes the pictures for the docs, into the folder that WEBUI_PICTURES names.
@@ -50,5 +48,4 @@ func TestPictures(t *testing.T) {
 	p.shoot(filepath.Join(folder, "gone.png"))
 	s.etcd.Resume()
 	require.NotEmpty(t, p.wrong, "it could not connect again")
-	_ = clustertest.RepoRoot(t)
 }

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -22,7 +23,11 @@ type stage struct {
 
 func newStage(t *testing.T, roles ...string) *stage {
 	t.Helper()
-	s := &stage{t: t, bin: clustertest.Binary(t), etcd: clustertest.StartEtcd(t), pairs: map[string][]*clustertest.Coord{}}
+	bin := os.Getenv("WEBUI_BINARY") // for figures: the one that ships, not one with the race detector
+	if bin == "" {
+		bin = clustertest.Binary(t)
+	}
+	s := &stage{t: t, bin: bin, etcd: clustertest.StartEtcd(t), pairs: map[string][]*clustertest.Coord{}}
 	s.client = s.etcd.Client(t)
 	for _, role := range roles {
 		s.start(role)

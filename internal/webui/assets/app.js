@@ -21,7 +21,12 @@ function update(now, next) {
   updateChildren(now, next);
 }
 
+// Children with an id are found by it, wherever they are; the others by their place.
 function updateChildren(now, next) {
+  const wanted = new Set([...next.children].map((c) => c.id));
+  for (const c of [...now.children]) {
+    if (c.id && !wanted.has(c.id)) c.remove();
+  }
   const byId = new Map([...now.children].filter((c) => c.id).map((c) => [c.id, c]));
   let at = now.firstChild;
   for (const child of [...next.childNodes]) {
