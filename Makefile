@@ -7,7 +7,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.bui
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history check bench clean
+.PHONY: build test e2e crash history webui-test check bench clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -33,6 +33,9 @@ crash: build ## a RootCoord is killed at every step of every DDL
 RUNS ?= 200
 history: build ## concurrent calls across takeovers are checked to be linearizable; and builds without a guard are found out
 	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
+
+webui-test: bin/etcd ## the status page in a real browser; skipped where there is no chromium
+	cd test/webui && go test -timeout 20m -count 1 -v .
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

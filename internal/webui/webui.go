@@ -46,9 +46,9 @@ type Deps struct {
 // Bounds of what a viewer and a look may cost.
 const (
 	maxViewers    = 32
-	firstPatience = 150 * time.Millisecond // a page that is opened waits this long to be complete
-	writePatience = 5 * time.Second        // a viewer that takes nothing for so long is dropped
-	askPatience   = time.Second            // one question to a process or to etcd
+	firstPatience = 80 * time.Millisecond // a page that is opened waits this long to be complete
+	writePatience = 5 * time.Second       // a viewer that takes nothing for so long is dropped
+	askPatience   = time.Second           // one question to a process or to etcd
 	lookEvery     = time.Second
 	healthEvery   = 5 * time.Second
 )

@@ -90,15 +90,20 @@ func open(t *testing.T, browser context.Context, host string, v view) *tab {
 		Width: v.width, Height: v.height, DeviceScaleFactor: 1, Mobile: v.width < 600,
 	})
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: v.noScript})
-	require.Eventually(t, func() bool {
-		err := chromedp.Do(ctx, chromedp.Navigate("http://"+host+"/webui/"))
-		if err != nil && strings.Contains(err.Error(), networkChanged) {
-			return false
-		}
-		require.NoError(t, err)
-		return true
-	}, time.Minute, time.Millisecond)
+	p.navigate("/webui/")
 	return p
+}
+
+// navigate opens a path of the process.
+func (p *tab) navigate(path string) {
+	p.t.Helper()
+	for {
+		err := chromedp.Do(p.ctx, chromedp.Navigate("http://"+p.host+path))
+		if err == nil || !strings.Contains(err.Error(), networkChanged) {
+			require.NoError(p.t, err)
+			return
+		}
+	}
 }
 
 // call sends a command to the browser.
@@ -166,12 +171,4 @@ func (p *tab) wait(expression, what string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// shoot takes a picture of the whole page into a file.
-func (p *tab) shoot(path string) {
-	p.t.Helper()
-	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-	require.NoError(p.t, err)
-	require.NoError(p.t, os.WriteFile(path, png, 0o644))
 }

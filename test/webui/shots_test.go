@@ -1,13 +1,54 @@
 package webui
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
+
+// shoot takes a picture of the whole page into a file.
+func (p *tab) shoot(path string) {
+	p.t.Helper()
+	shot, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	require.NoError(p.t, err)
+	picture, err := png.Decode(bytes.NewReader(shot))
+	require.NoError(p.t, err)
+	var small bytes.Buffer
+	require.NoError(p.t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, reduced(picture)))
+	require.NoError(p.t, os.WriteFile(path, small.Bytes(), 0o644))
+}
+
+// reduced is a picture in its 128 most frequent colours, so that it takes little room in a repository.
+func reduced(picture image.Image) image.Image {
+	area, count := picture.Bounds(), map[color.RGBA]int{}
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			count[color.RGBAModel.Convert(picture.At(x, y)).(color.RGBA)]++
+		}
+	}
+	var colours []color.RGBA
+	for c := range count {
+		colours = append(colours, c)
+	}
+	slices.SortFunc(colours, func(a, b color.RGBA) int { return count[b] - count[a] })
+	palette := color.Palette{}
+	for _, c := range colours[:min(128, len(colours))] {
+		palette = append(palette, c)
+	}
+	few := image.NewPaletted(area, palette)
+	draw.Draw(few, area, picture, area.Min, draw.Src)
+	return few
+}
 
 // TestPictures takes the pictures for the docs, into the folder that WEBUI_PICTURES names.
 func TestPictures(t *testing.T) {
