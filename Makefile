@@ -35,7 +35,7 @@ history: build ## concurrent calls across takeovers are checked to be linearizab
 	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
 
 webui-test: bin/etcd ## the status page in a real browser; skipped where there is no chromium
-	cd test/webui && go test -timeout 20m -count 1 -v .
+	cd test/webui && WEBUI_BINARY=$(WEBUI_BINARY) go test -timeout 20m -count 1 -v .
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

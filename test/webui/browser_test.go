@@ -161,13 +161,17 @@ func eval[T any](p *tab, expression string) T {
 	return v
 }
 
-// wait waits until an expression is true in the page.
+// wait waits until an expression is true in the page. One that fails is not true yet: a page may be on its way to another.
 func (p *tab) wait(expression, what string) {
 	p.t.Helper()
 	deadline := time.Now().Add(2 * time.Minute)
-	for !eval[bool](p, expression) {
+	for {
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](expression))
+		if err == nil && ok {
+			return
+		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("not within two minutes: %s; the page says:\n%s", what, eval[string](p, "document.body.innerText"))
+			p.t.Fatalf("not within two minutes: %s (%v); the page says:\n%s", what, err, eval[string](p, "document.body.innerText"))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

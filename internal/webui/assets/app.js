@@ -154,9 +154,9 @@ document.addEventListener("visibilitychange", () => {
 });
 
 heard = performance.now();
-connect();
 clocks();
+requestAnimationFrame(() => setTimeout(() => stream ?? connect())); // the page as it came is painted first
 setInterval(() => {
   clocks();
-  if (!document.hidden) link();
+  if (!document.hidden && document.getElementById("link").dataset.state !== "none") link();
 }, 1000);
