@@ -28,7 +28,7 @@ func (p *tab) shoot(path string) {
 	require.NoError(p.t, os.WriteFile(path, small.Bytes(), 0o644))
 }
 
-// reduced is a picture in its 128 most frequent colours, so that it takes little room in a repository.
+// reduced is a picture in its 256 most frequent colours, so that it takes little room in a repository.
 func reduced(picture image.Image) image.Image {
 	area, count := picture.Bounds(), map[color.RGBA]int{}
 	for y := area.Min.Y; y < area.Max.Y; y++ {
@@ -42,7 +42,7 @@ func reduced(picture image.Image) image.Image {
 	}
 	slices.SortFunc(colours, func(a, b color.RGBA) int { return count[b] - count[a] })
 	palette := color.Palette{}
-	for _, c := range colours[:min(128, len(colours))] {
+	for _, c := range colours[:min(256, len(colours))] {
 		palette = append(palette, c)
 	}
 	few := image.NewPaletted(area, palette)
