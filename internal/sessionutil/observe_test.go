@@ -34,12 +34,10 @@ func TestChangesAreSeen(t *testing.T) {
 		require.NoError(t, err)
 		wait(key)
 	}
-	_, err := client.Put(t.Context(), root+"/root-coord/collection/1", "")
-	require.NoError(t, err)
 	etcd.Kill()
 	etcd.Restart()
 	etcd.WaitReady()
-	_, err = client.Delete(t.Context(), ActiveKey(root, "rootcoord"))
+	_, err := client.Delete(t.Context(), ActiveKey(root, "rootcoord"))
 	require.NoError(t, err)
 	wait("a change after etcd's return")
 	cancel()

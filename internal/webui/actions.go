@@ -23,7 +23,7 @@ const (
 	switchPatience    = 30 * time.Second
 	etcdPatience      = 5 * time.Second
 	longestPause      = 7 * 24 * time.Hour
-	switchersPatience = 2 * time.Second // one question to a process during a switchover
+	switchAskPatience = 2 * time.Second // one question to a process during a switchover
 )
 
 // errForm is a request that the page does not send.
@@ -111,7 +111,7 @@ func (u *UI) switchover(ctx context.Context, r *http.Request, role string) (stri
 	ctx, cancel := context.WithTimeout(ctx, switchPatience)
 	defer cancel()
 	patient := *u.reader
-	patient.Patience = switchersPatience
+	patient.Patience = switchAskPatience
 	done, err := patient.Switch(ctx, role, to)
 	if err != nil {
 		return "", err

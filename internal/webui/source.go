@@ -37,6 +37,7 @@ const readsKept = 60
 type source struct {
 	reader  *haview.Reader
 	members *etcdutil.Members
+	every   time.Duration // a look at what etcd does not tell of by itself
 }
 
 // look reports changes of the picture, which are made before report returns, until ctx ends. It leaves no connection to a
@@ -52,7 +53,7 @@ func (s source) look(ctx context.Context, report func(func(*picture))) {
 		})
 	})
 	asking.Go(func() {
-		every(ctx, lookEvery, sessions, func() { s.readSessions(ctx, report, views) })
+		every(ctx, s.every, sessions, func() { s.readSessions(ctx, report, views) })
 	})
 	asking.Go(func() {
 		for {

@@ -88,7 +88,7 @@ func New(cfg Config, deps Deps) (*UI, error) {
 			HTTP: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		},
 	}
-	u.feed = newFeed(source{reader: u.reader, members: deps.Members}, u.fragments, deps.Logger)
+	u.feed = newFeed(source{reader: u.reader, members: deps.Members, every: lookEvery}, u.fragments, deps.Logger)
 	return u, u.route()
 }
 

@@ -68,6 +68,7 @@ func TestThePage(t *testing.T) {
 
 func TestChangesArePushed(t *testing.T) {
 	s := newStage(t, nil)
+	s.ui.feed.source.every = time.Hour // so that nothing is seen that etcd does not tell of
 	s.process(1, true)
 	s.process(2, false)
 	events, stop := s.viewer()
