@@ -14,7 +14,7 @@ MILVUS   = $(GOBUILD) -tags $(TAGS) -ldflags "$(LDFLAGS)"
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history check bench monitoring-test helm-test docker docker-test dist dist-check clean
+.PHONY: build test e2e crash history check bench monitoring-test helm-test webui-test docker docker-test dist dist-check clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -57,6 +57,9 @@ helm-test: bin/milvus bin/etcd ## the chart, rendered for every switch; against 
 
 bin/kube-apiserver: tools/kube/go.mod # takes four minutes
 	cd tools/kube && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+webui-test: bin/etcd ## the status page in a real browser; skipped where there is no chromium
+	cd test/webui && WEBUI_BINARY=$(WEBUI_BINARY) go test -timeout 20m -count 1 -v .
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

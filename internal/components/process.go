@@ -124,7 +124,10 @@ const portsStop = 2 * time.Second
 // run opens the ports and lets the members coordinate. The ports are open from before the first registration until after
 // the last role has been given back: to a standby, a port that refuses is a process that is dead.
 func (p *process) run(ctx context.Context, members []*member) error {
-	web := p.web(members)
+	web, err := p.web(members)
+	if err != nil {
+		return err
+	}
 	ports, closePorts := context.WithCancel(context.WithoutCancel(ctx))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, m := range members {
@@ -151,16 +154,20 @@ func (p *process) run(ctx context.Context, members []*member) error {
 }
 
 // web is the HTTP server of all roles.
-func (p *process) web(members []*member) *opshttp.Server {
+func (p *process) web(members []*member) (*opshttp.Server, error) {
+	status := func() []opshttp.RoleStatus {
+		all := make([]opshttp.RoleStatus, len(members))
+		for i, m := range members {
+			all[i] = m.status()
+		}
+		return all
+	}
+	page, err := p.statusPage(status)
+	if err != nil {
+		return nil, err
+	}
 	return opshttp.New(opshttp.Config{
-		EnablePprof: p.cfg.HTTP.EnablePprof, Version: p.build.Version,
-		Status: func() []opshttp.RoleStatus {
-			all := make([]opshttp.RoleStatus, len(members))
-			for i, m := range members {
-				all[i] = m.status()
-			}
-			return all
-		},
+		EnablePprof: p.cfg.HTTP.EnablePprof, Version: p.build.Version, Status: status,
 		CatchUp: func(ctx context.Context, role string, revision int64) int64 {
 			for _, m := range members {
 				if m.name == role {
@@ -169,7 +176,7 @@ func (p *process) web(members []*member) *opshttp.Server {
 			}
 			return 0
 		},
-	}, opshttp.Deps{Metrics: p.metrics.Registry, Runtime: p.metrics.Runtime, Level: p.logging.Level, Logger: p.log})
+	}, opshttp.Deps{Metrics: p.metrics.Registry, Runtime: p.metrics.Runtime, Level: p.logging.Level, Logger: p.log, WebUI: page}), nil
 }
 
 // coordinate takes the ServerID of the process and runs the members under it, until ctx ends or one of them cannot go on.
