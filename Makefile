@@ -14,7 +14,7 @@ MILVUS   = $(GOBUILD) -tags $(TAGS) -ldflags "$(LDFLAGS)"
 ETCD     = go.etcd.io/etcd
 LINT     = bin/golangci-lint
 
-.PHONY: build test e2e crash history helm-test check bench docker docker-test dist dist-check clean
+.PHONY: build test e2e crash history check bench monitoring-test helm-test webui-test docker docker-test dist dist-check clean
 
 build: bin/milvus bin/etcd bin/etcdctl ## the static binary, and etcd for machines that have none
 
@@ -46,11 +46,20 @@ RUNS ?= 200
 history: build ## concurrent calls across takeovers are checked to be linearizable; and builds without a guard are found out
 	RUNS=$(RUNS) go test -timeout 5h -count 1 -parallel 4 -v ./test/history
 
+monitoring-test: bin/etcd bin/promtool ## the rules and the dashboard, against what running coordinators export
+	cd test/monitoring && go vet ./... && go test -timeout 20m -count 1 ./...
+
+bin/promtool: test/monitoring/go.mod
+	cd test/monitoring && CGO_ENABLED=0 go build -tags remove_all_sd -trimpath -ldflags "-s -w" -o ../../$@ github.com/prometheus/prometheus/cmd/promtool
+
 helm-test: bin/milvus bin/etcd ## the chart, rendered for every switch; against a real API server where bin/kube-apiserver is
 	cd test/helm && go test -count 1 ./...
 
 bin/kube-apiserver: tools/kube/go.mod # takes four minutes
 	cd tools/kube && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+webui-test: bin/etcd ## the status page in a real browser; skipped where there is no chromium
+	cd test/webui && WEBUI_BINARY=$(WEBUI_BINARY) go test -timeout 20m -count 1 -v .
 
 bench: build ## figures as ratios, measured side by side
 	go run ./test/bench

@@ -16,7 +16,7 @@ const module = "github.com/milvus-coord/milvus/"
 var layers = [][]string{
 	{"cmd/milvus"},
 	{"internal/components"},
-	{"internal/rootcoord", "internal/querycoord", "internal/datacoord"},
+	{"internal/rootcoord", "internal/querycoord", "internal/datacoord", "internal/webui"},
 	{"internal/doctor"},
 	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview", "internal/backup"},
 	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp", "internal/etcdembed"},

@@ -56,7 +56,7 @@ func Verify(r io.Reader, checks func(Layout) ([]Check, error)) (Summary, error) 
 		return Summary{}, err
 	}
 	defer in.close()
-	v := verifier{sum: Summary{Header: in.header}, kinds: map[string]int64{}}
+	v := verifier{sum: Summary{Header: in.header, Kinds: []Kind{}}, kinds: map[string]int64{}}
 	if checks != nil {
 		if v.checks, err = checks(in.header.Layout); err != nil {
 			return Summary{}, err

@@ -45,9 +45,10 @@ type tables struct {
 	channels map[string]int              // collections in whatever state that use a physical channel
 	halves   map[int64]*model.Collection // not Created, or with partitions that are not
 
-	total    int   // Created collections
-	capacity int64 // theirs
-	twins    bool  // two Created collections had the same name, once
+	total      int   // Created collections
+	partitions int   // theirs, Created as well
+	capacity   int64 // theirs
+	twins      bool  // two Created collections had the same name, once
 
 	changes int // counts those of collections
 
@@ -225,6 +226,7 @@ func (t *tables) show(c *model.Collection) {
 		t.created[c.DBID()] = names
 	}
 	t.total++
+	t.partitions += c.CreatedPartitions()
 	t.capacity += c.Capacity()
 	name := indexName(c)
 	if twin := names[name]; twin != nil {
@@ -259,6 +261,7 @@ func (t *tables) hide(c *model.Collection) {
 		return
 	}
 	t.total--
+	t.partitions -= c.CreatedPartitions()
 	t.capacity -= c.Capacity()
 	name, names := indexName(c), t.created[c.DBID()]
 	if names[name] != c {

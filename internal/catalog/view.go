@@ -182,6 +182,9 @@ func (r Reader) CollectionCount(dbID int64) int { return len(r.t.created[dbID]) 
 // Total is the number of Created collections of all databases.
 func (r Reader) Total() int { return r.t.total }
 
+// Partitions is the number of Created partitions of all Created collections.
+func (r Reader) Partitions() int { return r.t.partitions }
+
 // Capacity is the sum over Created collections of Created partitions times shards.
 func (r Reader) Capacity() int64 { return r.t.capacity }
 

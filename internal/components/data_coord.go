@@ -18,7 +18,7 @@ func dataCoord() role {
 		services:   rpc.DataCoordServices,
 		construct: func(p *process, log *zap.Logger) (coord.Role, error) {
 			return datacoord.New(datacoord.Config{MetaRoot: p.cfg.Etcd.MetaRoot(), Standby: p.cfg.DataCoord.ActiveStandby},
-				datacoord.Deps{Client: p.store.client, Logger: log})
+				datacoord.Deps{Client: p.store.client, Logger: log, Metrics: p.metrics.DataCoord})
 		},
 		started: func(log *zap.Logger) { log.Debug("DataCoord successfully started") },
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/etcdembed"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/log"
+	"github.com/milvus-coord/milvus/internal/metrics"
 )
 
 // store is the etcd of a process, its own or that of the cluster.
@@ -25,7 +26,7 @@ type store struct {
 }
 
 // openStore dials etcd, after it has started the one that a standalone carries.
-func openStore(ctx context.Context, server Server, cfg *config.Config, logger *zap.Logger) (s *store, err error) {
+func openStore(ctx context.Context, server Server, cfg *config.Config, m *metrics.Metrics, logger *zap.Logger) (s *store, err error) {
 	s = &store{endpoints: cfg.Etcd.Endpoints}
 	defer func() {
 		if err != nil {
@@ -43,10 +44,10 @@ func openStore(ctx context.Context, server Server, cfg *config.Config, logger *z
 		s.endpoints = []string{s.embedded.Address()}
 	}
 	etcd := etcdConfig(cfg, s.endpoints)
-	if s.client, err = etcdutil.Dial(ctx, etcd); err != nil {
+	if s.client, err = etcdutil.Dial(ctx, watchEtcd(m, etcd, true)); err != nil {
 		return s, err
 	}
-	s.members, err = etcdutil.DialEach(ctx, etcd)
+	s.members, err = etcdutil.DialEach(ctx, watchEtcd(m, etcd, false))
 	return s, err
 }
 

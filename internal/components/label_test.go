@@ -57,7 +57,7 @@ func TestAPodIsActiveWhileItsRoleIsHealthy(t *testing.T) {
 }
 
 func TestLabelsAreForPods(t *testing.T) {
-	p := &process{cfg: &config.Config{}}
+	p := &process{cfg: &config.Config{}, server: Server{Roles: []string{"rootcoord"}}}
 	none, err := newLabeller(p)
 	require.NoError(t, err)
 	require.Nil(t, none)

@@ -100,6 +100,7 @@ func (m *member) coordinate(ctx context.Context, id int64) error {
 	}
 	m.tables.Store(&tables)
 	m.serverID.Store(id)
+	m.p.metrics.RoleKnown(m.name, m.settings.ActiveStandby, sessionutil.Reasons(), sessionutil.Losses())
 	return coord.New(coord.Config{DrainTimeout: m.settings.GracefulStopTimeout}, coord.Deps{
 		Role:         tables,
 		Session:      session,
@@ -108,6 +109,7 @@ func (m *member) coordinate(ctx context.Context, id int64) error {
 		Metrics:      observer{m.p.metrics, id, &m.standing, m.p.labels},
 		Logger:       m.log,
 		Started:      func() { m.started(m.log) },
+		Revision:     etcdRevision(m.p.store.client, m.p.cfg.Etcd.MetaRoot()),
 		OnRegistered: func() { m.registered.Store(true) },
 	}).Run(ctx)
 }

@@ -38,7 +38,8 @@ type process struct {
 }
 
 // Run runs a server until ctx ends, and then stops in order: role by role, calls under way are answered and the role is
-// given back; then the ports are closed, and an embedded etcd last. It returns nil then. An error tells why the process cannot go on.
+// given back; then the ports are closed, and an embedded etcd last. It returns nil then. An error tells why the process
+// cannot go on.
 func Run(ctx context.Context, server Server, cfg *config.Config, report *config.Report, logging *log.Logging, build Build) (err error) {
 	p := &process{
 		server: server, cfg: cfg, report: report, logging: logging, log: logging.Logger, build: build,
@@ -60,7 +61,7 @@ func Run(ctx context.Context, server Server, cfg *config.Config, report *config.
 	}
 	defer p.http.Close() //nolint:errcheck // closed by its server, normally
 
-	if p.store, err = openStore(ctx, server, cfg, p.log); err != nil {
+	if p.store, err = openStore(ctx, server, cfg, p.metrics, p.log); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while etcd was away, or coming up
 		}
@@ -123,7 +124,10 @@ const portsStop = 2 * time.Second
 // run opens the ports and lets the members coordinate. The ports are open from before the first registration until after
 // the last role has been given back: to a standby, a port that refuses is a process that is dead.
 func (p *process) run(ctx context.Context, members []*member) error {
-	web := p.web(members)
+	web, err := p.web(members)
+	if err != nil {
+		return err
+	}
 	ports, closePorts := context.WithCancel(context.WithoutCancel(ctx))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, m := range members {
@@ -136,6 +140,9 @@ func (p *process) run(ctx context.Context, members []*member) error {
 		group.Go(func() error { p.labels.Run(ports); return nil })
 	}
 	group.Go(func() error { return p.store.watch(ports) })
+	if p.labels != nil {
+		group.Go(func() error { p.labels.Run(ports); return nil })
+	}
 	group.Go(func() error {
 		defer closePorts()
 		err := p.coordinate(groupCtx, members)
@@ -147,16 +154,20 @@ func (p *process) run(ctx context.Context, members []*member) error {
 }
 
 // web is the HTTP server of all roles.
-func (p *process) web(members []*member) *opshttp.Server {
+func (p *process) web(members []*member) (*opshttp.Server, error) {
+	status := func() []opshttp.RoleStatus {
+		all := make([]opshttp.RoleStatus, len(members))
+		for i, m := range members {
+			all[i] = m.status()
+		}
+		return all
+	}
+	page, err := p.statusPage(status)
+	if err != nil {
+		return nil, err
+	}
 	return opshttp.New(opshttp.Config{
-		EnablePprof: p.cfg.HTTP.EnablePprof, Version: p.build.Version,
-		Status: func() []opshttp.RoleStatus {
-			all := make([]opshttp.RoleStatus, len(members))
-			for i, m := range members {
-				all[i] = m.status()
-			}
-			return all
-		},
+		EnablePprof: p.cfg.HTTP.EnablePprof, Version: p.build.Version, Status: status,
 		CatchUp: func(ctx context.Context, role string, revision int64) int64 {
 			for _, m := range members {
 				if m.name == role {
@@ -165,7 +176,7 @@ func (p *process) web(members []*member) *opshttp.Server {
 			}
 			return 0
 		},
-	}, opshttp.Deps{Metrics: p.metrics.Registry, Runtime: p.metrics.Runtime, Level: p.logging.Level, Logger: p.log})
+	}, opshttp.Deps{Metrics: p.metrics.Registry, Runtime: p.metrics.Runtime, Level: p.logging.Level, Logger: p.log, WebUI: page}), nil
 }
 
 // coordinate takes the ServerID of the process and runs the members under it, until ctx ends or one of them cannot go on.

@@ -17,7 +17,7 @@ func queryCoord() role {
 		services: rpc.QueryCoordServices,
 		construct: func(p *process, log *zap.Logger) (coord.Role, error) {
 			return querycoord.New(querycoord.Config{MetaRoot: p.cfg.Etcd.MetaRoot(), Standby: p.cfg.QueryCoord.ActiveStandby},
-				querycoord.Deps{Client: p.store.client, Logger: log})
+				querycoord.Deps{Client: p.store.client, Logger: log, Metrics: p.metrics.QueryCoord})
 		},
 		started: func(log *zap.Logger) { log.Debug("QueryCoord successfully started") },
 	}

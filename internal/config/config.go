@@ -253,6 +253,8 @@ type HTTP struct {
 	// PortSet tells that the port was chosen by hand, see Coord. Then no other is taken in its place.
 	PortSet     bool
 	EnablePprof bool
+	WebUI       bool // the status page
+	WebActions  bool // it may switch over, pause and resume
 }
 
 // TLS is the encryption of the calls between components.

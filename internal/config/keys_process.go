@@ -172,6 +172,10 @@ func commonSpecs() []*spec {
 		portNumber("common.metricsPort", 9091, "Port of /metrics, /healthz and their kin; if it is taken and not set by hand, the next free one.",
 			func(c *Config) *int { return &c.HTTP.Port }).
 			withAlso("metrics.port"), // so that the variable METRICS_PORT is read
+		boolean("webui.enabled", "true", "Serve the status page, /webui/ on the metrics port.",
+			func(c *Config) *bool { return &c.HTTP.WebUI }),
+		boolean("webui.actions", "false", "Let whoever opens the status page switch over, pause and resume takeovers.",
+			func(c *Config) *bool { return &c.HTTP.WebActions }),
 	}
 }
 

@@ -98,7 +98,7 @@ func TestDefaults(t *testing.T) {
 		DefaultDBProperties: map[string]string{},
 	}, config.Limits)
 	require.Equal(t, Log{Level: "info", Format: "text", Stdout: true, File: LogFile{"", 300, 10, 20}}, config.Log)
-	require.Equal(t, HTTP{Port: 9091, EnablePprof: true}, config.HTTP)
+	require.Equal(t, HTTP{Port: 9091, EnablePprof: true, WebUI: true}, config.HTTP)
 	require.Equal(t, 200*time.Millisecond, config.GRPC.InitialBackoff)
 	require.Equal(t, 20*time.Second, config.GRPC.KeepAliveTimeout)
 	require.Equal(t, "localhost:9000", config.MinIO.Address)

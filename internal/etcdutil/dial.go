@@ -23,8 +23,9 @@ type Config struct {
 	TLS       TLSConfig
 	User      string // empty: no authentication
 	Password  string
-	MaxAnswer int         // bytes of one answer that the client takes; 0: its own default, 2 GB
-	Logger    *zap.Logger // for the client library's own messages; nil: silent
+	MaxAnswer int           // bytes of one answer that the client takes; 0: its own default, 2 GB
+	Logger    *zap.Logger   // for the client library's own messages; nil: silent
+	Observe   func(Request) // is told of each request when its outcome is known; must not block; nil: nobody is
 }
 
 // TLSConfig names the files of an encrypted connection.
@@ -64,6 +65,9 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 	var err error
 	if settings.TLS, err = cfg.TLS.Load(); err != nil {
 		return nil, err
+	}
+	if cfg.Observe != nil {
+		settings.DialOptions = append(settings.DialOptions, grpc.WithStatsHandler(observer(cfg.Observe)))
 	}
 	for {
 		client, err := clientv3.New(settings)

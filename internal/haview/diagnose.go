@@ -11,7 +11,13 @@ import (
 // etcd's count is in whole ones.
 const quiet = 4
 
-// diagnose says what is wrong with a role.
+// diagnosed is the role with its problems in words.
+func (r Role) diagnosed() Role {
+	r.Problems = append(append([]string{}, r.unreadable...), diagnose(r)...)
+	return r
+}
+
+// diagnose says what is wrong with a role. A process that has not been asked is taken for well.
 func diagnose(r Role) []string {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -22,7 +28,7 @@ func diagnose(r Role) []string {
 			actives++
 		} else {
 			standbys++
-			if !m.ours || m.reached && m.loaded && m.Lag == 0 {
+			if !m.ours || !m.answer.asked || m.answer.reached && m.answer.loaded && m.Lag == 0 {
 				fit++
 			}
 		}
@@ -74,10 +80,10 @@ func (m Member) Problems() []string {
 	}
 	want := map[string]string{Active: "Healthy", Standby: "StandBy"}[m.Kind]
 	switch {
-	case m.failure != nil:
-		wrong = append(wrong, "does not answer: "+m.failure.Error())
-	case !m.reached:
-	case !m.loaded:
+	case m.answer.failure != nil:
+		wrong = append(wrong, "does not answer: "+m.answer.failure.Error())
+	case !m.answer.reached:
+	case !m.answer.loaded:
 		wrong = append(wrong, "is still loading the metadata")
 	case m.State != want:
 		wrong = append(wrong, "says that it is "+m.State)

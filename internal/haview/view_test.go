@@ -21,11 +21,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func active() Member {
-	return Member{ServerID: 1, Kind: Active, pair: true, ours: true, reached: true, loaded: true, State: "Healthy", Lease: 59, Granted: 60}
+	return Member{ServerID: 1, Kind: Active, pair: true, ours: true, answer: answer{asked: true, reached: true, loaded: true}, State: "Healthy", Lease: 59, Granted: 60}
 }
 
 func standby() Member {
-	return Member{ServerID: 2, Kind: Standby, pair: true, ours: true, reached: true, loaded: true, State: "StandBy", Lease: 60, Granted: 60}
+	return Member{ServerID: 2, Kind: Standby, pair: true, ours: true, answer: answer{asked: true, reached: true, loaded: true}, State: "StandBy", Lease: 60, Granted: 60}
 }
 
 func with(m Member, change func(*Member)) Member { change(&m); return m }
@@ -42,9 +42,9 @@ func TestDiagnosis(t *testing.T) {
 		"not a pair":      {[]Member{with(active(), func(m *Member) { m.pair = false })}, []string{"active-standby is off"}},
 		"silent":          {[]Member{with(active(), func(m *Member) { m.Lease = 40 }), standby()}, []string{"active 1: has not renewed its lease for 20 s, it expires in 40 s"}},
 		"starting":        {[]Member{with(active(), func(m *Member) { m.State = "Initializing" }), standby()}, []string{"active 1: says that it is Initializing"}},
-		"cut off":         {[]Member{active(), with(standby(), func(m *Member) { m.reached, m.failure = false, context.DeadlineExceeded })}, []string{"standby 2: does not answer", "no standby is fit"}},
+		"cut off":         {[]Member{active(), with(standby(), func(m *Member) { m.answer.reached, m.answer.failure = false, context.DeadlineExceeded })}, []string{"standby 2: does not answer", "no standby is fit"}},
 		"behind":          {[]Member{active(), with(standby(), func(m *Member) { m.Lag = 7 })}, []string{"standby 2: is 7 revisions behind", "no standby is fit"}},
-		"loading":         {[]Member{active(), with(standby(), func(m *Member) { m.loaded = false })}, []string{"still loading", "no standby is fit"}},
+		"loading":         {[]Member{active(), with(standby(), func(m *Member) { m.answer.loaded = false })}, []string{"still loading", "no standby is fit"}},
 		"other versions":  {[]Member{active(), with(standby(), func(m *Member) { m.Version = "v2" })}, []string{"several versions"}},
 		"Milvus' standby": {[]Member{active(), {ServerID: 3, Kind: Standby, Lease: -1, Granted: -1}}, nil},
 	} {
@@ -56,6 +56,32 @@ func TestDiagnosis(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRecall checks that a view that asked nobody goes on with what was said before, unless the process is in another role.
+func TestRecall(t *testing.T) {
+	silent := func(m Member) Member {
+		m.answer, m.State, m.Lease, m.Granted, m.Lag = answer{}, "", -1, -1, -1
+		return m
+	}
+	role := func(members ...Member) View {
+		return View{Roles: []Role{Role{Name: "rootcoord", Members: members}.diagnosed()}}
+	}
+	before := role(active(), with(standby(), func(m *Member) { m.Lag = 7 }))
+	require.Len(t, before.Roles[0].Problems, 2)
+
+	same := role(silent(active()), silent(standby()))
+	require.Empty(t, same.Roles[0].Problems, "nobody was asked")
+	require.Equal(t, before, same.Recall(before))
+
+	switched := role(with(silent(standby()), func(m *Member) { m.Kind = Active }), with(silent(active()), func(m *Member) { m.Kind = Standby }))
+	got := switched.Recall(before)
+	require.Empty(t, got.Roles[0].Problems)
+	require.Empty(t, got.Roles[0].Members[0].State)
+	require.False(t, got.Roles[0].Members[0].Asked())
+	require.Equal(t, 60.0, got.Roles[0].Members[0].Lease, "the session is the same")
+	require.Equal(t, int64(-1), switched.Roles[0].Members[0].Lag, "views are not changed")
+	require.Empty(t, View{Roles: []Role{{Name: "datacoord"}}}.Recall(before).Roles[0].Members)
 }
 
 // TestRead puts sessions into a real etcd: one of ours that answers, one whose address another process has, one of Milvus,

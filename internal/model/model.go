@@ -70,14 +70,17 @@ func (c *Collection) Shards() int32 {
 }
 
 // Capacity is what the collection counts against rootCoord.maxGeneralCapacity: Created partitions times shards.
-func (c *Collection) Capacity() int64 {
-	n := int64(0)
+func (c *Collection) Capacity() int64 { return int64(c.CreatedPartitions()) * int64(c.Shards()) }
+
+// CreatedPartitions is the number of partitions that users see.
+func (c *Collection) CreatedPartitions() int {
+	n := 0
 	for _, p := range c.Partitions {
 		if p.Created() {
 			n++
 		}
 	}
-	return n * int64(c.Shards())
+	return n
 }
 
 // Partition finds a partition by id.

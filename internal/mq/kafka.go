@@ -18,8 +18,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"go.uber.org/zap"
-
-	"github.com/milvus-coord/milvus/internal/errs"
 )
 
 // KafkaConfig says how Kafka is reached; the fields are Milvus' kafka.* keys.
@@ -140,8 +138,8 @@ func (k *kafka) Send(ctx context.Context, channel string, m Message) ([]byte, er
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("send to %s: %w", channel, errors.Join(context.Cause(ctx), err))
 		}
-		if refused := (*kerr.Error)(nil); errors.As(err, &refused) && !refused.Retriable {
-			return nil, errs.MqInternal.With(err.Error(), errs.F("broker", Kafka), errs.F("channel", channel))
+		if said := (*kerr.Error)(nil); errors.As(err, &said) && !said.Retriable {
+			return nil, refused(Kafka, channel, err)
 		}
 		return nil, unavailable(Kafka, channel, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/pulsar-client-go/pulsar"
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -105,8 +106,8 @@ func TestKafkaStoresMessagesInOrderAndTellsWhere(t *testing.T) {
 	require.True(t, proto.Equal(schema, &stored))
 }
 
-// refused is an address at which nobody listens; later somebody may.
-func refused(t *testing.T) string {
+// nobody is an address at which nobody listens; later somebody may.
+func nobody(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -139,7 +140,7 @@ func silent(t *testing.T) string {
 }
 
 func TestABrokerThatIsAwayIsARetriableErrorAndEndsNothing(t *testing.T) {
-	for name, address := range map[string]func(*testing.T) string{"refused": refused, "silent": silent} {
+	for name, address := range map[string]func(*testing.T) string{"refused": nobody, "silent": silent} {
 		for _, kind := range []string{Kafka, Pulsar} {
 			if kind == Pulsar && name == "silent" {
 				continue // its library lets go of such a broker after a minute
@@ -179,8 +180,24 @@ func TestARefusalOfTheBrokerIsNotRetriable(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// small is a producer of the library's that takes no message.
+type small struct{ pulsar.Producer }
+
+func (small) Send(context.Context, *pulsar.ProducerMessage) (pulsar.MessageID, error) {
+	return nil, pulsar.ErrMessageTooLarge
+}
+
+func TestARefusalOfPulsarIsNotRetriable(t *testing.T) {
+	making := make(chan struct{}, 1)
+	making <- struct{}{}
+	p := &pulsarProducer{timeout: time.Minute, channels: map[string]*pulsarChannel{"dml_0": {making: making, producer: small{}}}}
+	_, err := p.Send(t.Context(), "dml_0", Message{})
+	require.ErrorIs(t, err, errs.MqInternal)
+	require.False(t, errs.Retriable(err))
+}
+
 func TestKafkaIsFoundAgain(t *testing.T) {
-	at := refused(t)
+	at := nobody(t)
 	p := open(t, Config{Type: Kafka, Timeout: time.Second, Kafka: KafkaConfig{Brokers: []string{at}}})
 	_, err := p.Send(t.Context(), "dml_0", Message{Payload: []byte("x")})
 	require.ErrorIs(t, err, errs.Unavailable)

@@ -89,6 +89,8 @@ func (p *pulsarProducer) Send(ctx context.Context, channel string, m Message) ([
 		return got.id.Serialize(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("send to %s: %w", channel, errors.Join(context.Cause(ctx), got.err))
+	case errors.Is(got.err, pulsar.ErrMessageTooLarge):
+		return nil, refused(Pulsar, channel, got.err)
 	}
 	return nil, unavailable(Pulsar, channel, got.err)
 }

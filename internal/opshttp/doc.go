@@ -7,11 +7,12 @@
 //	/metrics                 Milvus' series and ours
 //	/metrics_default         the Go runtime's
 //	/log/level               GET, PUT
+//	/webui/                  the status page, if there is one (package webui)
 //	/debug/pprof/            if enabled
 //
 // /livez is for a probe that kills: no state of etcd makes it fail. /readyz is for one that routes or that holds a rolling
 // update: an active coordinator that is cut off from etcd, and so answers no call, is Abnormal there and in
 // /management/check/ready. /healthz is kept as Milvus' charts and operators know it, and as they kill by it: there it is not.
 //
-// The package changes nothing but the log level, and asks for no password; the port is not for the public.
+// The package itself changes nothing but the log level, and asks for no password; the port is not for the public.
 package opshttp

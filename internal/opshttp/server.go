@@ -62,6 +62,7 @@ type Deps struct {
 	Runtime prometheus.Gatherer // for /metrics_default
 	Level   zap.AtomicLevel
 	Logger  *zap.Logger
+	WebUI   http.Handler // for /webui/; nil: there is none
 }
 
 // Server answers operators.
@@ -89,6 +90,7 @@ func New(cfg Config, deps Deps) *Server {
 // Run answers on listener until ctx ends, then waits a moment for the answers under way, and returns nil. It closes the
 // listener.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // ends streams, which would go on for ever
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(listener) }() // ends with Shutdown or Close
 	select {
@@ -140,6 +142,9 @@ func newHandler(cfg Config, deps Deps) http.Handler {
 	mux.Handle("/metrics", scrape(deps.Metrics, deps.Logger))
 	mux.Handle("/metrics_default", scrape(deps.Runtime, deps.Logger))
 	mux.Handle("/log/level", levelHandler(deps.Level, deps.Logger))
+	if deps.WebUI != nil {
+		mux.Handle("/webui/", deps.WebUI)
+	}
 	if cfg.EnablePprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -137,6 +137,7 @@ func TestRoutes(t *testing.T) {
 		"/expr":            {404, ""},
 		"/management/stop": {404, ""},
 		"/":                {404, ""},
+		"/webui/":          {404, ""}, // there is none
 	} {
 		w := ask(handler(false, abnormal), "GET", path, "")
 		require.Equal(t, c.code, w.Code, path)
@@ -217,6 +218,34 @@ func TestRun(t *testing.T) {
 	require.NoError(t, <-done)
 	_, err = client.Get("http://" + listener.Addr().String() + "/healthz")
 	require.Error(t, err)
+}
+
+// TestAStreamDoesNotHoldUpTheEnd: what would go on for ever ends with the server.
+func TestAStreamDoesNotHoldUpTheEnd(t *testing.T) {
+	listener, err := Listen(context.Background(), 0, true, zap.NewNop())
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	s := New(Config{Status: func() []RoleStatus { return nil }}, Deps{
+		Metrics: prometheus.NewRegistry(), Runtime: prometheus.NewRegistry(), Level: zap.NewAtomicLevel(), Logger: zap.NewNop(),
+		WebUI: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(ended)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, listener) }()
+	client := &http.Client{}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + listener.Addr().String() + "/webui/events")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	cancel()
+	<-ended
+	require.NoError(t, <-done)
+	_, err = io.ReadAll(resp.Body)
+	require.NoError(t, err, "it is ended, not broken off")
 }
 
 func TestRunReportsABrokenListener(t *testing.T) {

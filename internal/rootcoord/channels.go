@@ -108,6 +108,13 @@ func (p *channelPool) used() []string {
 	return append(names, slices.Sorted(maps.Keys(p.strays))...)
 }
 
+// size is the number of channels that there are to use.
+func (p *channelPool) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.channels)
+}
+
 // virtualChannels are the channels of one collection's shards. The physical channel is what stands before the last '_'.
 func virtualChannels(physical []string, collectionID int64) []string {
 	names := make([]string, len(physical))

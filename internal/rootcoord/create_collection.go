@@ -134,7 +134,6 @@ func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 	existing, err := h.meta.byName(db.Info.GetName(), cr.req.GetCollectionName(), latest)
 	switch {
 	case err == nil && cr.sameAs(existing, wanted):
-		h.expireCreated(ctx, db, existing)
 		return nil
 	case err == nil:
 		return fmt.Errorf("create duplicate collection with different parameters, collection: %s", cr.req.GetCollectionName())
@@ -180,6 +179,8 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		}
 	}
 	c := &model.Collection{Info: info, Fields: cr.schema.GetFields(), Functions: cr.schema.GetFunctions(), Partitions: partitions}
+	h.expireNew(ctx, db.Info.GetName(), c)
+	failpoint.Reach(failpoint.CollectionExpired)
 	if h.data == nil {
 		err = h.writer.CreateCollection(ctx, c)
 	} else {
@@ -190,13 +191,7 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		return err
 	}
 	failpoint.Reach(failpoint.CollectionCreated)
-	h.expireCreated(ctx, db, c)
-	failpoint.Reach(failpoint.CollectionExpired)
 	return nil
-}
-
-func (h *collectionHandlers) expireCreated(ctx context.Context, db *model.Database, c *model.Collection) {
-	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
 }
 
 // writeWithData writes a collection that is to hold data: hidden until DataCoord watches its channels. What is announced

@@ -81,7 +81,7 @@ func TestLedger(t *testing.T) {
 
 func newTestDDL(t *testing.T) (*ddl, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &ddl{serverID: 7, logger: zap.NewNop(), locks: keylock.New()}
+	d := &ddl{serverID: 7, logger: zap.NewNop(), locks: keylock.New(), waited: func(context.Context, time.Duration) {}}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	t.Cleanup(cancel)
 	return d, cancel

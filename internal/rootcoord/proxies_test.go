@@ -32,9 +32,10 @@ type fakeProxy struct {
 	updated   chan *proxypb.UpdateCredCacheRequest
 	forgotten chan *proxypb.InvalidateCredCacheRequest
 
-	mu    sync.Mutex
-	state commonpb.StateCode
-	deaf  bool // to changes of users and grants
+	mu       sync.Mutex
+	state    commonpb.StateCode
+	deaf     bool // to changes of users and grants
+	onExpiry func(*proxypb.InvalidateCollMetaCacheRequest) error
 }
 
 // startProxy is a proxy with a session, without a lease for simplicity.
@@ -59,6 +60,14 @@ func (c *cluster) startProxy(t *testing.T, id int64) *fakeProxy {
 }
 
 func (p *fakeProxy) InvalidateCollectionMetaCache(_ context.Context, r *proxypb.InvalidateCollMetaCacheRequest) (*commonpb.Status, error) {
+	p.mu.Lock()
+	on := p.onExpiry
+	p.mu.Unlock()
+	if on != nil {
+		if err := on(r); err != nil {
+			return nil, err
+		}
+	}
 	p.expired <- r
 	return errs.Success(), nil
 }
@@ -193,7 +202,6 @@ func TestProxiesHearOfWhatIsDoneAlready(t *testing.T) {
 		name string
 		do   func() error
 	}{
-		{commonpb.MsgType_DropCollection, "same", func() error { s.create(t, "same"); return nil }},
 		{commonpb.MsgType_CreatePartition, "c", func() error { return s.createPartition(t, "c", "p") }},
 		{commonpb.MsgType_DropPartition, "c", func() error { return s.dropPartition(t, "c", "gone") }},
 		{commonpb.MsgType_AlterAlias, "a", func() error { return s.alterAlias(t, "a", "c") }},
@@ -223,7 +231,36 @@ func TestProxiesHearOfWhatIsDoneAlready(t *testing.T) {
 		require.Equal(t, call.kind, got.GetBase().GetMsgType())
 		require.Equal(t, call.name, got.GetCollectionName())
 	}
-	require.Empty(t, p.expired)
+	s.create(t, "new")
+	takes(t, p.expired)
+	s.create(t, "new")
+	require.Empty(t, p.expired, "it would close the streams into a collection in use")
+}
+
+// What proxies are told of a creation closes the stream of inserts: it must come before anybody can insert, and only once.
+func TestProxiesHearOfACreationBefore(t *testing.T) {
+	c := newCluster(t)
+	p := c.startProxy(t, 77)
+	s := c.start(t)
+	var heard []int64
+	p.mu.Lock()
+	p.onExpiry = func(r *proxypb.InvalidateCollMetaCacheRequest) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		heard = append(heard, r.GetCollectionID())
+		if s.role.view.Collection(r.GetCollectionID()) != nil {
+			heard = append(heard, -1)
+		}
+		return errors.New("not now")
+	}
+	p.mu.Unlock()
+	s.create(t, "c")
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	time.Sleep(2 * time.Second) // in which a background retry would come
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Equal(t, []int64{d.GetCollectionID()}, heard)
 }
 
 // A term died between hiding a partition and telling the proxies, which would go on writing to it.

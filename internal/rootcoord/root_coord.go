@@ -175,15 +175,14 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	}
 	var left leftovers
 	_ = steps.time("counts", func() error { left = r.take(p); return nil })()
-	p.ddl, p.chores = newDDL(term, r.logger), newChores(term, pace{first: time.Second, longest: 5 * time.Minute}, r.logger)
+	p.ddl, p.chores = newDDL(term, queued(r.metrics), r.logger), newChores(term, pace{first: time.Second, longest: 5 * time.Minute}, r.logger)
 	p.access = r.newAccess(term, p, caller)
 	if err := steps.time("access", func() error { return p.access.Seed(ctx) })(); err != nil {
 		return coord.Instance{}, err
 	}
 	work := []func(context.Context) error{timestamps.Run, ids.Run}
 	if r.metrics != nil {
-		g := &gauges{parts: p, out: r.metrics, named: map[string]bool{}}
-		work = append(work, g.run)
+		work = append(work, newGauges(p, r.metrics).run)
 	}
 	if p.peers, err = r.newPeers(term.Context()); err != nil {
 		return coord.Instance{}, err
@@ -195,7 +194,7 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	work = append(work,
 		func(ctx context.Context) error { p.ticks.Run(ctx); return nil },
 		func(ctx context.Context) error { return followSources(ctx, caller, p.ticks) })
-	work = append(append(work, p.peers.run), r.proxyWork(caller, p.peers)...)
+	work = append(append(work, p.peers.run), r.proxyWork(caller, p.peers, term.ServerID())...)
 	work = append(work, func(context.Context) error {
 		p.access.RefreshLater() // what changed at the end of the last term may not have reached the proxies
 		return nil
@@ -276,6 +275,13 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 		return nil
 	})
 	return group.Wait()
+}
+
+// Damaged is the number of records that do not decode.
+func (r *RootCoord) Damaged() int {
+	n := len(r.tables.access.Quarantined())
+	r.view.Read(func(rd catalog.Reader) { n += len(rd.Quarantined()) })
+	return n
 }
 
 // CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.

@@ -242,7 +242,7 @@ func TestTheLagOfTicksIsShown(t *testing.T) {
 	require.NoError(t, s.databaseHandlers.ticks.WaitFor(within(t), channel, d.GetRequestTime()))
 	m := metrics.New(metrics.Build{})
 	g := &gauges{parts: s.databaseHandlers.parts, out: m.RootCoord, named: map[string]bool{}}
-	g.update(within(t))
+	g.update(within(t), time.Now())
 	got := gathered(t, m.Registry)
 	require.Contains(t, got, "milvus_rootcoord_produce_tt_lag_ms "+channel)
 	require.InDelta(t, 0, got["milvus_rootcoord_produce_tt_lag_ms "+channel], 30_000)

@@ -29,6 +29,14 @@ const (
 	ReasonRegained  = "regained"    // it was this very process, which had lost the role
 )
 
+// Reasons lists them.
+func Reasons() []string {
+	return []string{
+		ReasonFirst, ReasonStopped, ReasonSwitched, ReasonFailed, ReasonKilled, ReasonSilent, ReasonRestarted, ReasonExpired,
+		ReasonDeleted, ReasonRegained,
+	}
+}
+
 // Origin tells how a term began.
 type Origin struct {
 	Reason      string

@@ -8,9 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // Seen is one process of a role as etcd shows it.
@@ -58,6 +62,28 @@ func Observe(ctx context.Context, client *clientv3.Client, metaRoot string, role
 		all = append(all, o)
 	}
 	return resp.Header.Revision, all, nil
+}
+
+// watchAgain is the pause before a watch that etcd has ended is begun anew.
+const watchAgain = 200 * time.Millisecond
+
+// WatchChanges calls changed when a watch begins and after every change of what [Observe] reads and of the takeovers that
+// are recorded, until ctx ends. It is called by two goroutines and must not block.
+func WatchChanges(ctx context.Context, client *clientv3.Client, metaRoot string, changed func()) {
+	var watches sync.WaitGroup
+	for _, prefix := range []string{sessionPrefix(metaRoot), metaRoot + "/ha/"} {
+		watches.Go(func() {
+			for ctx.Err() == nil {
+				watch, stop := context.WithCancel(clientv3.WithRequireLeader(ctx))
+				for range client.Watch(watch, prefix, clientv3.WithPrefix(), clientv3.WithCreatedNotify()) {
+					changed()
+				}
+				stop()
+				_ = clock.Sleep(ctx, watchAgain)
+			}
+		})
+	}
+	watches.Wait()
 }
 
 func observe(role, member string, active, members, processes, pause []*mvccpb.KeyValue) Observation {

@@ -34,6 +34,7 @@ type peer struct {
 	fail    chan error
 	stop    func()
 	runErr  chan error
+	seen    *measured
 }
 
 func (p *peer) Registered(context.Context) {}
@@ -75,11 +76,6 @@ func (p *peer) waitLog(message string) {
 		"process %d never logged %q", p.id, message)
 }
 
-type ignore struct{}
-
-func (ignore) Renewed(string, time.Duration, time.Duration) {}
-func (ignore) FencedOff(string, int64)                      {}
-
 func startPeer(t *testing.T, client *clientv3.Client, change func(*Config)) *peer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -88,7 +84,7 @@ func startPeer(t *testing.T, client *clientv3.Client, change func(*Config)) *pee
 	core, logs := observer.New(zapcore.DebugLevel)
 	p := &peer{
 		t: t, id: id, logs: logs, terms: make(chan *Term, 16), origins: make(chan Origin, 16), fail: make(chan error),
-		runErr: make(chan error, 1),
+		runErr: make(chan error, 1), seen: newMeasured(),
 	}
 	cfg := Config{
 		MetaRoot: root, Role: "rootcoord", ServerID: id, Address: fmt.Sprintf("127.0.0.1:%d", id), HostName: "host",
@@ -98,7 +94,7 @@ func startPeer(t *testing.T, client *clientv3.Client, change func(*Config)) *pee
 	if change != nil {
 		change(&cfg)
 	}
-	s, err := New(cfg, Deps{Client: client, Members: etcdutil.NewMembers(client), Logger: zap.New(core), Metrics: ignore{}})
+	s, err := New(cfg, Deps{Client: client, Members: etcdutil.NewMembers(client), Logger: zap.New(core), Metrics: p.seen})
 	require.NoError(t, err)
 	go func() { p.runErr <- s.Run(ctx, p) }()
 	var once sync.Once
@@ -226,7 +222,7 @@ func TestFenceNeedsNoKnowledge(t *testing.T) {
 	client := clustertest.StartEtcd(t).Client(t)
 	claim, err := client.Put(t.Context(), ActiveKey(root, "rootcoord"), "a")
 	require.NoError(t, err)
-	term := newTerm(t.Context(), client, ActiveKey(root, "rootcoord"), claim.Header.Revision, 1)
+	term := newTerm(t.Context(), client, ActiveKey(root, "rootcoord"), claim.Header.Revision, 1, func() {})
 	defer term.end(errResigned)
 	write := Txn{Ops: []clientv3.Op{clientv3.OpPut("k", "1")}}
 	_, err = term.Commit(t.Context(), write)

@@ -46,7 +46,7 @@ func New(cfg Config, deps Deps) (*Session, error) {
 		members:   deps.Members,
 		log:       deps.Logger,
 		metrics:   deps.Metrics,
-		detector:  detector{cfg: cfg, members: deps.Members, dial: deps.Dial, log: deps.Logger},
+		detector:  detector{cfg: cfg, members: deps.Members, dial: deps.Dial, log: deps.Logger, metrics: deps.Metrics},
 		activeKey: ActiveKey(cfg.MetaRoot, cfg.Role),
 		memberKey: memberKey(cfg.MetaRoot, cfg.Role, cfg.ServerID),
 		termKey:   termKey(cfg.MetaRoot, cfg.Role),
@@ -116,6 +116,7 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	cause := context.Cause(term.ctx)
 	switch {
 	case cause != nil:
+		s.countLoss(cause)
 		s.log.Warn("lost the ACTIVE role, back to STANDBY", zap.Int64("term", term.number), zap.String("reason", cause.Error()))
 	case err != nil && ctx.Err() == nil:
 		s.log.Error("cannot serve the ACTIVE role, giving it back", zap.Int64("term", term.number), zap.Error(err))
@@ -124,14 +125,21 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	}
 	term.end(errResigned)
 	s.resign(ctx, term, howTermEnded(cause, err, switched))
-	if n := term.FencedOff(); n > 0 {
-		s.metrics.FencedOff(s.cfg.Role, n)
-	}
 	return err
 }
 
 // failedPrefix begins the reason of a term whose holder could not serve.
 const failedPrefix = "failed: "
+
+// countLoss is for a term that ended against the holder's will; a lease that is gone has been counted by the heartbeat.
+func (s *Session) countLoss(cause error) {
+	switch {
+	case errors.Is(cause, errKeyLost):
+		s.metrics.Lost(s.cfg.Role, LossKey)
+	case errors.Is(cause, errSilent):
+		s.metrics.Lost(s.cfg.Role, LossSilent)
+	}
+}
 
 func howTermEnded(cause, err error, switched bool) string {
 	switch {
@@ -234,7 +242,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 
 // accede turns a won claim into a term: first it makes sure that the predecessor has stopped answering.
 func (s *Session) accede(ctx context.Context, reg *registration, won claim, rival *rival, took time.Duration) (*Term, Origin, error) {
-	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID)
+	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID, func() { s.metrics.FencedOff(s.cfg.Role) })
 	term.address = s.cfg.Address
 	reg.hold(term, s.cfg.ServeWindow)
 	s.log.Info("register ACTIVE service successfully", zap.Int64("ServerID", s.cfg.ServerID))

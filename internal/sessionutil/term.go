@@ -40,11 +40,13 @@ type Term struct {
 	cancel context.CancelCauseFunc
 
 	validUntil atomic.Int64 // on the clock of package clock, nanoseconds
-	fencedOff  atomic.Int64 // writes that the fence refused, for metrics
+	fencedOff  atomic.Int64 // writes that the fence refused
+
+	refusedWrite func() // is told of each of them, also of those that come after the term's end
 }
 
-func newTerm(ctx context.Context, client *clientv3.Client, key string, number, serverID int64) *Term {
-	t := &Term{key: key, number: number, serverID: serverID, client: client}
+func newTerm(ctx context.Context, client *clientv3.Client, key string, number, serverID int64, refusedWrite func()) *Term {
+	t := &Term{key: key, number: number, serverID: serverID, client: client, refusedWrite: refusedWrite}
 	// The role outlives the wish to stop: a stopping process drains first. The session that made the term ends it.
 	t.ctx, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return t
@@ -146,6 +148,7 @@ func (t *Term) refused(resp *clientv3.TxnResponse, txn Txn, resent bool) (int64,
 	deposed := len(active) == 0 || active[0].CreateRevision != t.number
 	if deposed {
 		t.fencedOff.Add(1)
+		t.refusedWrite()
 		t.end(errKeyLost)
 	}
 	if resent {
