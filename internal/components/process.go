@@ -140,9 +140,6 @@ func (p *process) run(ctx context.Context, members []*member) error {
 		group.Go(func() error { p.labels.Run(ports); return nil })
 	}
 	group.Go(func() error { return p.store.watch(ports) })
-	if p.labels != nil {
-		group.Go(func() error { p.labels.Run(ports); return nil })
-	}
 	group.Go(func() error {
 		defer closePorts()
 		err := p.coordinate(groupCtx, members)

@@ -39,9 +39,9 @@ func TestThePodsLabelThemselves(t *testing.T) {
 		}, time.Minute, 20*time.Millisecond, "%s is %s", name, state)
 	}
 
-	a := s.startPod(t, container, "a", token)
+	a := s.startPod(t, container, "rootcoord", "a", token)
 	waitFor("a", "active", "1")
-	b := s.startPod(t, container, "b", token)
+	b := s.startPod(t, container, "rootcoord", "b", token)
 	waitFor("b", "standby", "0")
 	require.NoError(t, a.Process.Kill())
 	waitFor("b", "active", "1")
@@ -49,10 +49,16 @@ func TestThePodsLabelThemselves(t *testing.T) {
 	require.NotEmpty(t, pod("b").Annotations["milvus.io/rootcoord-term"])
 	require.NoError(t, b.Process.Signal(os.Interrupt))
 	waitFor("b", "standby", "0")
+
+	// All three roles in one process: a label for each.
+	s.startPod(t, container, "mixcoord", "a", token)
+	waitFor("a", "active", "3")
+	require.Equal(t, "active", pod("a").Labels["milvus.io/datacoord-state"])
+	require.Equal(t, "active", pod("a").Labels["milvus.io/querycoord-state"])
 }
 
 // startPod runs a container's program until the end of the test, in a mount namespace of its own.
-func (s *apiServer) startPod(t *testing.T, c corev1.Container, name, token string) *exec.Cmd {
+func (s *apiServer) startPod(t *testing.T, c corev1.Container, server, name, token string) *exec.Cmd {
 	t.Helper()
 	program, err := filepath.Abs(binary)
 	require.NoError(t, err)
@@ -64,13 +70,15 @@ func (s *apiServer) startPod(t *testing.T, c corev1.Container, name, token strin
 		mkdir -p "$account"
 		cp "$API_CERTIFICATE" "$account/ca.crt"
 		echo "$API_TOKEN" > "$account/token"
-		exec "$PROGRAM" run rootcoord`)
+		exec "$PROGRAM" run "$SERVER"`)
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "PROGRAM=" + program, "API_CERTIFICATE=" + filepath.Join(s.certs, "apiserver.crt"), "API_TOKEN=" + token,
+		"PATH=" + os.Getenv("PATH"), "PROGRAM=" + program, "SERVER=" + server, "API_CERTIFICATE=" + filepath.Join(s.certs, "apiserver.crt"), "API_TOKEN=" + token,
 		"KUBERNETES_SERVICE_HOST=" + host, "KUBERNETES_SERVICE_PORT=" + port, "ETCD_ENDPOINTS=" + s.etcd,
-		"ROOT_COORD_ENABLE_ACTIVE_STANDBY=true", "METRICS_PORT=0", "ROOT_COORD_PORT=0", "MILVUS_RUN_DIR=" + t.TempDir(),
-		"POD_NAME=" + name, "POD_NAMESPACE=" + namespace,
+		"METRICS_PORT=0", "MILVUS_RUN_DIR=" + t.TempDir(), "POD_NAME=" + name, "POD_NAMESPACE=" + namespace,
+	}
+	for _, role := range []string{"ROOT", "DATA", "QUERY"} {
+		cmd.Env = append(cmd.Env, role+"_COORD_PORT=0", role+"_COORD_ENABLE_ACTIVE_STANDBY=true")
 	}
 	for _, key := range []string{"KUBERNETES_LABEL_ACTIVE_ENABLED", "KUBERNETES_LABEL_ACTIVE_SELECTOR"} {
 		cmd.Env = append(cmd.Env, key+"="+variable(c, key))
