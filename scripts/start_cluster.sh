@@ -14,6 +14,10 @@ esac
 if [ ! -x bin/milvus ]; then make bin/milvus; fi
 
 if [ -z "${ETCD_ENDPOINTS:-}" ]; then
+    if [ ! -x bin/etcd ] && [ ! -f Makefile ]; then # a release carries no etcd
+        echo "there is no bin/etcd here: put one there, or name a running one by ETCD_ENDPOINTS=host:port" >&2
+        exit 1
+    fi
     if [ ! -x bin/etcd ]; then make bin/etcd bin/etcdctl; fi
     if pid=$(etcd_pid); then
         echo "etcd runs already, process $pid"

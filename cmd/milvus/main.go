@@ -73,11 +73,11 @@ func notifyContext(parent context.Context) (context.Context, func()) {
 	return ctx, cancel
 }
 
-// doubleDashes accepts Milvus' spelling of long flags: -alias for --alias.
+// doubleDashes accepts Milvus' spelling of long flags: -alias for --alias. Short ones (-o, -w=1s) and negative values stay.
 func doubleDashes(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {
-		if len(a) > 2 && a[0] == '-' && a[1] != '-' {
+		if len(a) > 2 && a[0] == '-' && a[1] >= 'a' && a[2] != '=' {
 			a = "-" + a
 		}
 		out[i] = a

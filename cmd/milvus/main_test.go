@@ -39,8 +39,11 @@ func TestScripts(t *testing.T) {
 			// Scripts share an etcd, not a cluster.
 			env.Setenv("ETCD_ROOT_PATH", "cluster"+strconv.Itoa(os.Getpid())+"-"+fmt.Sprint(len(env.WorkDir))+env.WorkDir[strings.LastIndex(env.WorkDir, "/")+1:])
 			env.Setenv("METRICS_PORT", "0")
-			env.Setenv("ROOT_COORD_PORT", "0")
+			for _, role := range []string{"ROOT", "DATA", "QUERY"} {
+				env.Setenv(role+"_COORD_PORT", "0")
+			}
 			env.Setenv("TAKEN_PORT", port)
+			env.Setenv("FREE_PORT", strconv.Itoa(clustertest.FreePort(t)))
 			env.Setenv("MILVUS_RUN_DIR", env.WorkDir+"/run")
 			return nil
 		},

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +17,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "milvus",
 		Short: "The coordinators of a Milvus cluster, highly available",
-		Long: "milvus runs the coordinators of a Milvus cluster (rootcoord, datacoord, querycoord), each alone or in\n" +
-			"active-standby pairs on etcd.",
+		Long: "milvus runs the coordinators of a Milvus cluster (rootcoord, datacoord, querycoord), each by itself or all in one\n" +
+			"process, alone or in active-standby pairs on etcd.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -34,30 +32,8 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newStop(), newStatus(), newHistory(), newSwitchover(), newPause(), newResume(), newConfig(), newVersion(), newReady())
+	root.AddCommand(newRun(), newStop(), newStatus(), newHistory(), newSwitchover(), newPause(), newResume(), newMetadata(), newDoctor(), newConfig(), newVersion(), newReady())
 	return root
-}
-
-// oneRole is the argument check of commands about a role.
-func oneRole(_ *cobra.Command, args []string) error {
-	roles := strings.Join(components.Roles(), ", ")
-	switch {
-	case len(args) == 0:
-		return usagef("a role is missing: one of %s", roles)
-	case len(args) > 1:
-		return usagef("one role at a time, not %d: one of %s", len(args), roles)
-	case slices.Contains(components.Roles(), args[0]):
-		return nil
-	}
-	switch args[0] {
-	case "proxy", "querynode", "datanode", "indexnode", "streamingnode":
-		return usagef("%s is not part of this binary, which runs coordinators (%s); use Milvus' own, it works with these", args[0], roles)
-	case "indexcoord":
-		return usagef("indexcoord is part of datacoord since Milvus 2.3: run datacoord")
-	case "mixture", "mixcoord", "standalone", "embedded":
-		return usagef("%s is not available yet: run %s as processes of their own", args[0], roles)
-	}
-	return usagef("unknown role %q: one of %s", args[0], roles)
 }
 
 func newVersion() *cobra.Command {
@@ -100,11 +76,11 @@ func newConfig() *cobra.Command {
 // loadConfig reads the configuration and prints its warnings.
 func loadConfig() (*config.Config, *config.Report, error) {
 	cfg, report, err := config.Load(config.Source{Environ: os.Environ()})
+	for _, w := range report.Warnings { // also beside an error: a misspelt key is often the reason for it
+		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	for _, w := range report.Warnings {
-		fmt.Fprintf(os.Stderr, "milvus: warning: %s\n", w)
 	}
 	return cfg, report, nil
 }

@@ -29,7 +29,6 @@ const (
 )
 
 func newStatus() *cobra.Command {
-	var watch time.Duration
 	c := &cobra.Command{
 		Use: "status [ROLE...]", Short: "Show who is active, who stands by, and what is wrong",
 		Long: "status reads the sessions in etcd and asks each process how it is.\n\n" +
@@ -43,9 +42,7 @@ func newStatus() *cobra.Command {
 			return nil
 		},
 	}
-	out := addOutput(c)
-	c.Flags().DurationVarP(&watch, "watch", "w", 0, "show it again and again, with this pause between")
-	c.Flags().Lookup("watch").NoOptDefVal = "2s"
+	out, watch := addOutput(c), addWatch(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		return withEtcd(cmd.Context(), func(ctx context.Context, client *clientv3.Client, cfg *config.Config) error {
 			roles := args
@@ -55,27 +52,16 @@ func newStatus() *cobra.Command {
 			reader := &haview.Reader{
 				Client: client, MetaRoot: cfg.Etcd.MetaRoot(), Roles: roles, HTTP: http.DefaultClient, Patience: processPatience,
 			}
-			for {
+			return watch.repeat(ctx, cmd, func(ctx context.Context) error {
 				view, err := readView(ctx, reader)
 				if err == nil {
 					err = out.print(cmd.OutOrStdout(), view, func(t *tabwriter.Writer, wide bool) { printView(t, view, wide) })
 				}
-				if watch == 0 {
-					if err == nil && !view.Fine() {
-						err = errUnwell{}
-					}
-					return err
+				if err == nil && !view.Fine() {
+					err = errUnwell{}
 				}
-				if err != nil {
-					fmt.Fprintf(cmd.ErrOrStderr(), "milvus: %v\n", err) // etcd may come back
-				}
-				select {
-				case <-ctx.Done():
-					return nil
-				case <-time.After(watch):
-				}
-				fmt.Fprintln(cmd.OutOrStdout())
-			}
+				return err
+			})
 		})
 	}
 	return c
@@ -105,9 +91,9 @@ func withEtcd(ctx context.Context, work func(context.Context, *clientv3.Client, 
 }
 
 func printView(t *tabwriter.Writer, v haview.View, wide bool) {
-	head := []string{"ROLE", "ID", "ADDRESS", "KIND", "STATE", "TERM", "LEASE", "LAG", "SINCE"}
+	head := []string{"ROLE", "ID", "ADDRESS", "HOST", "KIND", "STATE", "TERM", "LEASE", "LAG", "SINCE", "VERSION"}
 	if wide {
-		head = append(head, "HOST", "PID", "HTTP", "VERSION", "PROTOCOL")
+		head = append(head, "PID", "HTTP", "PROTOCOL")
 	}
 	row(t, head...)
 	for _, r := range v.Roles {
@@ -131,15 +117,15 @@ func memberCells(role string, m haview.Member, now time.Time, wide bool) []strin
 		since = now.Sub(m.Since).Round(time.Second).String()
 	}
 	cells := []string{
-		role, strconv.FormatInt(m.ServerID, 10), m.Address, m.Kind, orDash(m.State), term,
-		known(m.Lease, "s"), known(float64(m.Lag), ""), since,
+		role, strconv.FormatInt(m.ServerID, 10), m.Address, orDash(m.Host), m.Kind, orDash(m.State), term,
+		known(m.Lease, "s"), known(float64(m.Lag), ""), since, orDash(m.Version),
 	}
 	if wide {
 		pid := ""
 		if m.PID != 0 {
 			pid = strconv.Itoa(m.PID)
 		}
-		cells = append(cells, orDash(m.Host), orDash(pid), orDash(m.HTTP), orDash(m.Version), orDash(m.Protocol))
+		cells = append(cells, orDash(pid), orDash(m.HTTP), orDash(m.Protocol))
 	}
 	return cells
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/milvus-coord/milvus/internal/components"
 	"github.com/milvus-coord/milvus/internal/pidfile"
 )
 
@@ -23,17 +24,21 @@ type stopOptions struct {
 func newStop() *cobra.Command {
 	var o stopOptions
 	c := &cobra.Command{
-		Use: "stop ROLE", Short: "Stop a coordinator of this machine and wait until it has stopped", Args: oneRole,
+		Use: "stop ROLE", Short: "Stop a coordinator of this machine and wait until it has stopped", Args: oneServer,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			victims, err := choose(args[0], o)
+			name := args[0]
+			if name == mixture {
+				name = components.MixCoord // whatever roles it has
+			}
+			victims, err := choose(name, o)
 			if err != nil {
 				return err
 			}
 			for _, p := range victims {
 				if err := stop(cmd.Context(), p, o.timeout); err != nil {
-					return fmt.Errorf("stop %s: %w", args[0], err)
+					return fmt.Errorf("stop %s: %w", name, err)
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "stopped %s, process %d\n", args[0], p.PID)
+				fmt.Fprintf(cmd.OutOrStdout(), "stopped %s, process %d\n", name, p.PID)
 			}
 			return nil
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,20 +17,24 @@ var layers = [][]string{
 	{"cmd/milvus"},
 	{"internal/components"},
 	{"internal/rootcoord", "internal/querycoord", "internal/datacoord", "internal/webui"},
-	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview"},
-	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp"},
+	{"internal/doctor"},
+	{"internal/coordclient", "internal/proxies", "internal/quota", "internal/mq", "internal/haview", "internal/backup"},
+	{"internal/coord", "internal/rpc", "internal/tso", "internal/catalog", "internal/rbac", "internal/opshttp", "internal/etcdembed"},
 	{"internal/metatable", "internal/rpc/listen"},
 	{"internal/sessionutil"},
 	{"internal/etcdutil"},
-	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile", "internal/failpoint"},
+	{"internal/model", "internal/errs", "internal/log", "internal/metrics", "internal/clock", "internal/config", "internal/pidfile", "internal/failpoint", "internal/kubelabel"},
 }
 
 // testOnly are for tests, and for nothing that ships.
 var testOnly = []string{
 	module + "internal/clustertest", module + "internal/sessionutil/sessiontest", "github.com/stretchr/testify", "go.uber.org/goleak",
-	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal", "go.etcd.io/etcd/server",
+	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal",
 	"github.com/twmb/franz-go/pkg/kfake",
 }
+
+// reflecting are libraries by which the linker must keep every exported method of the program: half as much again.
+var reflecting = []string{"github.com/modern-go/reflect2", "golang.org/x/net/trace"}
 
 type pkg struct {
 	ImportPath string
@@ -86,6 +91,25 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
+// The etcd server is in the binary for standalone's sake. It is wide and has ways of its own: one package knows it.
+func TestOnePackageKnowsTheEtcdServer(t *testing.T) {
+	found := false
+	for _, p := range list(t, module+"cmd/...", module+"internal/...") {
+		for _, imported := range p.Imports {
+			if !strings.HasPrefix(imported, "go.etcd.io/etcd/server") {
+				continue
+			}
+			found = true
+			if p.ImportPath != module+"internal/etcdembed" {
+				t.Errorf("%s imports %s; only internal/etcdembed does", p.ImportPath, imported)
+			}
+		}
+	}
+	if !found {
+		t.Error("nobody imports the etcd server: this test looks at nothing")
+	}
+}
+
 func TestTheBinaryCarriesNothingOfTheTests(t *testing.T) {
 	for _, p := range list(t, module+"cmd/milvus") {
 		for _, dep := range p.Deps {
@@ -93,6 +117,16 @@ func TestTheBinaryCarriesNothingOfTheTests(t *testing.T) {
 				if strings.HasPrefix(dep, bad) {
 					t.Errorf("the binary contains %s", dep)
 				}
+			}
+		}
+	}
+}
+
+func TestTheLinkerMayDropWhatIsNotUsed(t *testing.T) {
+	for _, p := range list(t, "-tags=grpcnotrace", module+"cmd/milvus") {
+		for _, dep := range p.Deps {
+			if slices.Contains(reflecting, dep) {
+				t.Errorf("the binary contains %s, see docs/adr/0005", dep)
 			}
 		}
 	}

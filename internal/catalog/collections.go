@@ -23,8 +23,12 @@ func (w *Writer) CreateCollection(ctx context.Context, c *model.Collection) erro
 	if err != nil {
 		return err
 	}
-	if fits(children) {
-		return w.createWhole(ctx, c.Info, children)
+	value, err := record(c.Info)
+	if err != nil {
+		return err
+	}
+	if fits(value, children) {
+		return w.createWhole(ctx, c.Info, value, children)
 	}
 	if err := w.CreateHidden(ctx, c); err != nil {
 		return err
@@ -40,14 +44,14 @@ func (w *Writer) CreateHidden(ctx context.Context, c *model.Collection) error {
 	}
 	hidden := cloneInfo(c.Info)
 	hidden.State = etcdpb.CollectionState_CollectionCreating
-	if fits(children) {
-		return w.createWhole(ctx, hidden, children)
-	}
-	if err := w.createWhole(ctx, hidden, nil); err != nil {
-		return err
-	}
 	value, err := record(hidden)
 	if err != nil {
+		return err
+	}
+	if fits(value, children) {
+		return w.createWhole(ctx, hidden, value, children)
+	}
+	if err := w.createWhole(ctx, hidden, value, nil); err != nil {
 		return err
 	}
 	key := w.keys.collection(c.DBID(), c.ID())
@@ -71,26 +75,25 @@ func (w *Writer) Reveal(ctx context.Context, info *etcdpb.CollectionInfo) error 
 	return w.commit(ctx, b)
 }
 
-// createWhole writes a new record and what belongs to it in one transaction.
-func (w *Writer) createWhole(ctx context.Context, info *etcdpb.CollectionInfo, children []clientv3.Op) error {
-	value, err := record(info)
-	if err != nil {
-		return err
-	}
+// createWhole writes a new record, whose value is given, and what belongs to it in one transaction.
+func (w *Writer) createWhole(ctx context.Context, info *etcdpb.CollectionInfo, value []byte, children []clientv3.Op) error {
 	b := w.begin()
 	b.create(w.keys.collection(info.GetDbId(), info.GetID()), value)
 	b.ops = append(b.ops, children...)
 	return w.commit(ctx, b)
 }
 
-// fits tells whether a record and these operations fit into one transaction.
-func fits(ops []clientv3.Op) bool {
+// fits tells whether a collection's record and these operations fit into one transaction.
+func fits(record []byte, ops []clientv3.Op) bool {
 	n := 0
 	for _, op := range ops {
-		n += len(op.ValueBytes())
+		n += len(op.KeyBytes()) + len(op.ValueBytes())
 	}
-	return len(ops) <= maxOps-reservedOps && n < maxBytes/2
+	return len(ops) <= maxOps-reservedOps && n < min(maxBytes/2, maxRequest-len(record))
 }
+
+// maxRequest is what etcd takes, less what a request says besides keys and values.
+const maxRequest = 1400 << 10
 
 // reservedOps are those for a collection's own record, moved from one place to another.
 const reservedOps = 8
@@ -99,7 +102,7 @@ const reservedOps = 8
 // key by which a transaction that was sent twice is recognised.
 func (w *Writer) putPart(ctx context.Context, key string, value []byte, ops []clientv3.Op) ([]clientv3.Op, error) {
 	n := min(len(ops), maxOps-reservedOps)
-	for n > 1 && !fits(ops[:n]) {
+	for n > 1 && !fits(value, ops[:n]) {
 		n /= 2
 	}
 	b := w.begin()
@@ -123,13 +126,15 @@ func (w *Writer) AlterCollection(ctx context.Context, info *etcdpb.CollectionInf
 	return w.commit(ctx, b)
 }
 
-// AlterField replaces the record of a field. The collection's own record is written as it is, for it is the one that guards.
-func (w *Writer) AlterField(ctx context.Context, collectionID int64, field *schemapb.FieldSchema) error {
+// AlterField replaces the record of a field. The collection's own record says when, and is the one that guards.
+func (w *Writer) AlterField(ctx context.Context, collectionID int64, field *schemapb.FieldSchema, ts uint64) error {
 	c, err := w.modern(ctx, collectionID)
 	if err != nil {
 		return err
 	}
-	info, err := record(c.Info)
+	altered := cloneInfo(c.Info)
+	altered.UpdateTimestamp = ts
+	info, err := record(altered)
 	if err != nil {
 		return err
 	}
@@ -314,7 +319,7 @@ func (w *Writer) modernize(ctx context.Context, c *model.Collection) error {
 		if err != nil {
 			return err
 		}
-		for !fits(children) {
+		for !fits(asItIs, children) {
 			if children, err = w.putPart(ctx, c.Key, asItIs, children); err != nil {
 				return err
 			}

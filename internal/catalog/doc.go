@@ -9,7 +9,8 @@
 //
 // A record that does not decode, or that is about another object than its key says, is quarantined: it is named, its
 // object answers an error ([model.Collection.Damage]) instead of seeming to be gone, no change writes over it or deletes
-// it, and everything else goes on. Tombstones that Milvus left are absent. Layouts from before databases are read as
+// it, and everything else goes on. The collections of a database that cannot be read are listed and served, under a name
+// that no user can give: what is listed nowhere, DataCoord takes for a reason to delete data. Tombstones that Milvus left are absent. Layouts from before databases are read as
 // belonging to the default one; the first change of such an object moves it to the present layout.
 //
 // # Writer

@@ -27,6 +27,15 @@ func (k Keys) alias(dbID int64, name string) string {
 	return k.Prefix() + "database/aliases/" + text(dbID) + "/" + name
 }
 
+// placesOfAlias are where the record of an alias may lie, in the present layout and in those of before databases.
+func (k Keys) placesOfAlias(dbID int64, name string) []string {
+	places := []string{k.alias(dbID, name)}
+	if dbID == model.DefaultDatabaseID {
+		places = append(places, k.Prefix()+"aliases/"+name, k.Prefix()+"collection-alias/"+name)
+	}
+	return places
+}
+
 // Kinds of what belongs to a collection, as in keys.
 const (
 	partitions = "partitions"

@@ -45,9 +45,10 @@ type tables struct {
 	channels map[string]int              // collections in whatever state that use a physical channel
 	halves   map[int64]*model.Collection // not Created, or with partitions that are not
 
-	total    int   // Created collections
-	capacity int64 // theirs
-	twins    bool  // two Created collections had the same name, once
+	total      int   // Created collections
+	partitions int   // theirs, Created as well
+	capacity   int64 // theirs
+	twins      bool  // two Created collections had the same name, once
 
 	changes int // counts those of collections
 
@@ -115,18 +116,29 @@ func (t *tables) acceptDatabase(id int64, kv metatable.KV) error {
 	if kv.Deleted {
 		return nil
 	}
-	info := &etcdpb.DatabaseInfo{}
-	if err := proto.Unmarshal(kv.Value, info); err != nil {
-		return err
+	db := &model.Database{Info: &etcdpb.DatabaseInfo{}, ModRevision: kv.ModRevision}
+	err := proto.Unmarshal(kv.Value, db.Info)
+	if err == nil {
+		err = sameID("database", db.Info.GetId(), id)
 	}
-	if err := sameID("database", info.GetId(), id); err != nil {
-		return err
+	if err != nil {
+		// It must not look dropped: its collections would be listed nowhere, and that is taken for a reason to delete data.
+		db.Info = &etcdpb.DatabaseInfo{Id: id, Name: nameOfUnreadable(id), State: etcdpb.DatabaseState_DatabaseCreated}
+		db.Damage = metatable.Quarantined{Key: kv.Key, Revision: kv.ModRevision, Err: err}
 	}
-	t.databases[id] = &model.Database{Info: info, ModRevision: kv.ModRevision}
-	if first, taken := t.dbNames[info.GetName()]; !taken || id < first {
-		t.dbNames[info.GetName()] = id
+	t.databases[id] = db
+	if first, taken := t.dbNames[db.Info.GetName()]; !taken || id < first {
+		t.dbNames[db.Info.GetName()] = id
 	}
-	return nil
+	return err
+}
+
+// nameOfUnreadable is what a database is called whose record does not decode: a name that no user can give.
+func nameOfUnreadable(id int64) string {
+	if id == model.DefaultDatabaseID {
+		return model.DefaultDatabase
+	}
+	return "unreadable-" + strconv.FormatInt(id, 10)
 }
 
 // touch gives the copy of a collection that the revision being applied may change.
@@ -214,6 +226,7 @@ func (t *tables) show(c *model.Collection) {
 		t.created[c.DBID()] = names
 	}
 	t.total++
+	t.partitions += c.CreatedPartitions()
 	t.capacity += c.Capacity()
 	name := indexName(c)
 	if twin := names[name]; twin != nil {
@@ -248,6 +261,7 @@ func (t *tables) hide(c *model.Collection) {
 		return
 	}
 	t.total--
+	t.partitions -= c.CreatedPartitions()
 	t.capacity -= c.Capacity()
 	name, names := indexName(c), t.created[c.DBID()]
 	if names[name] != c {

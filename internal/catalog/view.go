@@ -148,6 +148,19 @@ func (r Reader) Alias(dbID int64, name string) *model.Alias {
 	return r.t.aliases[objectName{dbID, name}]
 }
 
+// AliasDamage is a metatable.Quarantined if a record of an alias does not decode, at any of the places where it may lie.
+func (r Reader) AliasDamage(dbID int64, name string) error {
+	if len(r.t.sick) == 0 {
+		return nil
+	}
+	for _, key := range r.t.keys.placesOfAlias(dbID, name) {
+		if q, sick := r.t.sick[key]; sick {
+			return q
+		}
+	}
+	return nil
+}
+
 // AliasesOf lists the aliases of a collection by name.
 func (r Reader) AliasesOf(collectionID int64) []*model.Alias { return r.t.aliasesOf[collectionID] }
 
@@ -168,6 +181,9 @@ func (r Reader) CollectionCount(dbID int64) int { return len(r.t.created[dbID]) 
 
 // Total is the number of Created collections of all databases.
 func (r Reader) Total() int { return r.t.total }
+
+// Partitions is the number of Created partitions of all Created collections.
+func (r Reader) Partitions() int { return r.t.partitions }
 
 // Capacity is the sum over Created collections of Created partitions times shards.
 func (r Reader) Capacity() int64 { return r.t.capacity }

@@ -197,7 +197,7 @@ func immutable(v *View) func(t *testing.T) {
 func checkCounts(t *testing.T, v *View) {
 	t.Helper()
 	v.Read(func(r Reader) {
-		total, capacity, perDB := 0, int64(0), map[int64]int{}
+		total, partitions, capacity, perDB := 0, 0, int64(0), map[int64]int{}
 		names := map[objectName]bool{}
 		channels, unfinished := map[string]int{}, 0
 		for c := range r.AllCollections() {
@@ -209,6 +209,7 @@ func checkCounts(t *testing.T, v *View) {
 			}
 			if c.Created() {
 				total++
+				partitions += c.CreatedPartitions()
 				capacity += c.Capacity()
 				perDB[c.DBID()]++
 				names[objectName{c.DBID(), indexName(c)}] = true
@@ -216,6 +217,7 @@ func checkCounts(t *testing.T, v *View) {
 		}
 		require.Equal(t, total, r.Total())
 		require.Equal(t, capacity, r.Capacity())
+		require.Equal(t, partitions, r.Partitions())
 		require.Equal(t, channels, r.ChannelUse())
 		require.Len(t, r.Unfinished(), unfinished)
 		for name := range names {

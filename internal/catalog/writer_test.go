@@ -426,6 +426,35 @@ func TestWholeCollectionsThroughEtcdsDeaths(t *testing.T) {
 	})
 }
 
+// The longest names, the largest fields and a record that leaves little room beside it.
+func TestACollectionOfAnySizeIsWritten(t *testing.T) {
+	t.Parallel()
+	s := start(t, clustertest.StartEtcd(t).Client(t))
+	for name, shape := range map[string]struct{ partitions, params, properties int }{
+		"many partitions": {1024, 10, 10},
+		"large fields":    {1, 300 << 10, 10},
+		"large record":    {1024, 10, 1 << 20},
+		"all at once":     {1024, 20 << 10, 1200 << 10},
+	} {
+		c := newCollection(44, name, 64, shape.partitions)
+		c.Info.Properties = []*commonpb.KeyValuePair{{Key: "k", Value: strings.Repeat("x", shape.properties)}}
+		for _, p := range c.Partitions {
+			p.Info.PartitionName = strings.Repeat("p", 246) + fmt.Sprintf("%09d", p.ID())
+		}
+		for _, f := range c.Fields {
+			f.TypeParams = append(f.TypeParams, &commonpb.KeyValuePair{Key: "k", Value: strings.Repeat("y", shape.params)})
+		}
+		require.NoError(t, s.writer.CreateCollection(t.Context(), c), name)
+		got := s.byName(name)
+		require.NotNil(t, got)
+		require.Len(t, got.Partitions, shape.partitions)
+		require.Len(t, got.Fields, 66)
+		require.NoError(t, s.writer.HideCollection(t.Context(), 44))
+		require.NoError(t, s.writer.DropCollection(t.Context(), 44))
+		require.Empty(t, s.stored(), name)
+	}
+}
+
 func TestATransactionThatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, clustertest.StartEtcd(t).Client(t))

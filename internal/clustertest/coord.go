@@ -19,8 +19,8 @@ import (
 
 // CoordOptions say how a coordinator is started. Ports are the kernel's choice; active-standby is on.
 type CoordOptions struct {
-	Role      string // rootcoord
-	Endpoints []string
+	Role      string   // rootcoord, or what else `milvus run` takes, such as mixcoord
+	Endpoints []string // none: the process has an etcd of its own
 	Env       []string // further variables, NAME=value
 }
 
@@ -45,13 +45,17 @@ func Binary(t testing.TB, tags ...string) string {
 // StartCoord runs a coordinator until the end of the test. bin is what [Binary] returned.
 func StartCoord(t testing.TB, bin, name string, o CoordOptions) *Coord {
 	t.Helper()
-	prefix := map[string]string{"rootcoord": "ROOT_COORD_", "datacoord": "DATA_COORD_", "querycoord": "QUERY_COORD_"}[o.Role]
 	dir := t.TempDir()
 	cmd := exec.Command(bin, "run", o.Role)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
-		"ETCD_ENDPOINTS="+strings.Join(o.Endpoints, ","), "LOG_LEVEL=debug", "METRICS_PORT=0", prefix+"PORT=0",
-		prefix+"ENABLE_ACTIVE_STANDBY=true", "MILVUS_RUN_DIR="+dir)
+		"LOG_LEVEL=debug", "METRICS_PORT=0", "MILVUS_RUN_DIR="+dir, "ETCD_EMBED_ADDRESS=127.0.0.1:0", "ETCD_DATA_DIR="+dir+"/etcd")
+	if len(o.Endpoints) > 0 {
+		cmd.Env = append(cmd.Env, "ETCD_ENDPOINTS="+strings.Join(o.Endpoints, ","))
+	}
+	for _, prefix := range []string{"ROOT_COORD_", "DATA_COORD_", "QUERY_COORD_"} {
+		cmd.Env = append(cmd.Env, prefix+"PORT=0", prefix+"ENABLE_ACTIVE_STANDBY=true")
+	}
 	cmd.Env = append(cmd.Env, o.Env...)
 	c := &Coord{t: t, role: o.Role, name: name, out: &output{}}
 	p, err := startProcess(cmd, c.out)
@@ -159,15 +163,21 @@ func ActiveOf(ctx context.Context, client *clientv3.Client, role string) (a Acti
 // WaitActive waits until one of the processes holds the role of their kind in a term after the given one, and serves.
 func WaitActive(t testing.TB, client *clientv3.Client, after int64, among ...*Coord) (*Coord, Active) {
 	t.Helper()
+	return WaitActiveRole(t, client, among[0].role, after, among...)
+}
+
+// WaitActiveRole does so for a role that processes of several have.
+func WaitActiveRole(t testing.TB, client *clientv3.Client, role string, after int64, among ...*Coord) (*Coord, Active) {
+	t.Helper()
 	var holder *Coord
 	var active Active
 	deadline := time.Now().Add(3 * time.Minute)
 	for ; time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		a, ok := ActiveOf(t.Context(), client, among[0].role)
+		a, ok := ActiveOf(t.Context(), client, role)
 		if !ok || a.Term <= after {
 			continue
 		}
-		serving := fmt.Sprintf("[\"takeover finished\"] [role=%s] [term=%d]", among[0].role, a.Term)
+		serving := fmt.Sprintf("[\"takeover finished\"] [role=%s] [term=%d]", role, a.Term)
 		for _, c := range among {
 			if c.running() && bytes.Contains([]byte(c.Log()), []byte(serving)) {
 				holder, active = c, a
@@ -177,6 +187,6 @@ func WaitActive(t testing.TB, client *clientv3.Client, after int64, among ...*Co
 			return holder, active
 		}
 	}
-	t.Fatalf("no active %s in a term after %d within three minutes", among[0].role, after)
+	t.Fatalf("no active %s in a term after %d within three minutes", role, after)
 	return nil, Active{}
 }

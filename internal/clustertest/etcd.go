@@ -128,9 +128,14 @@ func (e *Etcd) clientConfig() clientv3.Config {
 }
 
 // Client makes a client that is closed at the end of the test.
-func (e *Etcd) Client(t testing.TB) *clientv3.Client {
+func (e *Etcd) Client(t testing.TB) *clientv3.Client { return e.ClientVia(t, e.Endpoints()...) }
+
+// ClientVia makes such a client that dials other endpoints, proxies to the members.
+func (e *Etcd) ClientVia(t testing.TB, endpoints ...string) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(e.clientConfig())
+	cfg := e.clientConfig()
+	cfg.Endpoints = endpoints
+	client, err := clientv3.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,9 @@ func queryCoord() role {
 		section:  "queryCoord",
 		settings: func(c *config.Config) *config.Coord { return &c.QueryCoord },
 		services: rpc.QueryCoordServices,
-		construct: func(p process) (coord.Role, error) {
+		construct: func(p *process, log *zap.Logger) (coord.Role, error) {
 			return querycoord.New(querycoord.Config{MetaRoot: p.cfg.Etcd.MetaRoot(), Standby: p.cfg.QueryCoord.ActiveStandby},
-				querycoord.Deps{Client: p.client, Logger: p.log})
+				querycoord.Deps{Client: p.store.client, Logger: log, Metrics: p.metrics.QueryCoord})
 		},
 		started: func(log *zap.Logger) { log.Debug("QueryCoord successfully started") },
 	}

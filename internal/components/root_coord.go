@@ -28,20 +28,29 @@ func rootCoord() role {
 	}
 }
 
-func newRootCoord(p process) (coord.Role, error) {
+func newRootCoord(p *process, log *zap.Logger) (coord.Role, error) {
 	l := p.cfg.Limits
 	return rootcoord.New(rootcoord.Config{
-		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster, Standby: p.cfg.RootCoord.ActiveStandby,
+		MetaRoot: p.cfg.Etcd.MetaRoot(), KvRoot: p.cfg.Etcd.KvRoot(), Cluster: p.cfg.Cluster,
+		DmlChannel: p.cfg.Channels.RootCoordDml, Standby: p.cfg.RootCoord.ActiveStandby,
 		Limits: rootcoord.Limits{
 			MaxDatabaseNum: l.MaxDatabaseNum, MaxCollectionNum: l.MaxCollectionNum, MaxCollectionNumPerDB: l.MaxCollectionNumPerDB,
 			MaxPartitionNum: l.MaxPartitionNum, MaxGeneralCapacity: int64(l.MaxGeneralCapacity),
-			DmlChannelNum: l.DmlChannelNum, MaxShardNum: l.MaxShardNum,
+			DmlChannelNum: l.DmlChannelNum, Channels: namedChannels(l), MaxShardNum: l.MaxShardNum,
 			DefaultPartitionName: l.DefaultPartitionName, DefaultDBProperties: l.DefaultDBProperties,
 		},
-		Settle: settle, Data: dataPath(p),
+		Settle: settle, Data: dataPath(p, log),
 		ProxyTimeout: p.cfg.ProxyCallTimeout, MaxTimeTickLag: maxTimeTickLag(p.cfg.Quota), Quota: quotas(p.cfg.Quota),
 		Access: accessRules(p.cfg.Security),
-	}, rootcoord.Deps{Client: p.client, Dial: p.dial, Logger: p.log, Metrics: p.metrics.RootCoord})
+	}, rootcoord.Deps{Client: p.store.client, Dial: p.dial, Logger: log, Metrics: p.metrics.RootCoord})
+}
+
+// namedChannels is nil where the channels are numbered.
+func namedChannels(l config.RootLimits) []string {
+	if !l.NamedChannels {
+		return nil
+	}
+	return l.ChannelNames
 }
 
 // settle is the time that nodes are given to read of a drop before DataCoord is asked whether the data are gone.
@@ -54,10 +63,10 @@ const (
 )
 
 // dataPath is nil for a cluster of coordinators alone, which is said at the start.
-func dataPath(p process) *rootcoord.DataPath {
+func dataPath(p *process, log *zap.Logger) *rootcoord.DataPath {
 	k, pulsar := p.cfg.Kafka, p.cfg.Pulsar
 	if p.cfg.MQ.Type == mq.None {
-		p.log.Info("no message queue is configured: this cluster has no data path, DDL changes metadata alone",
+		log.Info("no message queue is configured: this cluster has no data path, DDL changes metadata alone",
 			zap.String("key", "mq.type"))
 		return nil
 	}

@@ -5,13 +5,12 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/opshttp"
 	"github.com/milvus-coord/milvus/internal/webui"
 )
 
 // statusPage makes the page for /webui/; nil if it is switched off.
-func (p *process) statusPage(members *etcdutil.Members, status func() []opshttp.RoleStatus) (http.Handler, error) {
+func (p *process) statusPage(status func() []opshttp.RoleStatus) (http.Handler, error) {
 	if !p.cfg.HTTP.WebUI {
 		return nil, nil //nolint:nilnil // no page is a value of its own
 	}
@@ -22,5 +21,5 @@ func (p *process) statusPage(members *etcdutil.Members, status func() []opshttp.
 	return webui.New(webui.Config{
 		Cluster: p.cfg.Etcd.RootPath, MetaRoot: p.cfg.Etcd.MetaRoot(), Roles: Roles(), HostName: host, Version: p.build.Version,
 		Status: status, Actions: p.cfg.HTTP.WebActions,
-	}, webui.Deps{Client: p.client, Members: members, Logger: p.log})
+	}, webui.Deps{Client: p.store.client, Members: p.store.members, Logger: p.log})
 }

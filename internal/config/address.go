@@ -109,6 +109,32 @@ func parseEndpoints(raw string) ([]string, error) {
 	return endpoints, nil
 }
 
+// parseEmbed reads etcd.use.embed, which takes more than a bool.
+func parseEmbed(raw string) (string, error) {
+	if strings.EqualFold(raw, EmbedDefault) {
+		return EmbedDefault, nil
+	}
+	value, err := strconv.ParseBool(raw)
+	if err != nil {
+		return "", errNotAllowed
+	}
+	return strconv.FormatBool(value), nil
+}
+
+// checkListen refuses what is no address of one interface with a port.
+func checkListen(raw string) error {
+	host, port, err := net.SplitHostPort(raw)
+	if err != nil {
+		return errors.New("is not a host and a port")
+	}
+	if port != "0" {
+		if _, err := parsePort(port); err != nil {
+			return err
+		}
+	}
+	return checkHost(host)
+}
+
 // place fills what a coordinator listens on and registers.
 //
 // A port in the address is the registered one. It is listened on too, unless a port was set by hand: then the two

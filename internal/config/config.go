@@ -30,16 +30,21 @@ type Config struct {
 	Kafka            Kafka
 	TimeTick         TimeTick
 	Trace            Trace
+	Kubernetes       Kubernetes
 }
 
 // Etcd says how to reach etcd, and where in it the cluster's keys are.
 type Etcd struct {
-	Endpoints   []string // host:port, without scheme; at least one
-	RootPath    string
-	MetaSubPath string
-	KvSubPath   string
-	SSL         EtcdSSL
-	Auth        EtcdAuth
+	// Endpoints are host:port, without scheme; at least one. EndpointsSet tells that they were chosen by hand, see Coord.
+	// Else they follow Embed.Address, unless Embed.Use is false.
+	Endpoints    []string
+	EndpointsSet bool
+	Embed        EtcdEmbed
+	RootPath     string
+	MetaSubPath  string
+	KvSubPath    string
+	SSL          EtcdSSL
+	Auth         EtcdAuth
 	// RequestTimeout bounds one request.
 	RequestTimeout time.Duration
 }
@@ -66,6 +71,17 @@ type EtcdAuth struct {
 	UserName string
 	Password string
 }
+
+// EtcdEmbed is about the etcd inside a standalone process.
+type EtcdEmbed struct {
+	Use        string // EmbedDefault, "true" or "false"
+	DataDir    string
+	ConfigPath string // empty: none
+	Address    string // host:port to listen on; port 0 is any free one
+}
+
+// EmbedDefault leaves it to the kind of process and to the endpoints whether an etcd is embedded.
+const EmbedDefault = "default"
 
 // MetaStore is where the metadata is. Only etcd is.
 type MetaStore struct {
@@ -175,6 +191,8 @@ type RootLimits struct {
 	MaxPartitionNum       int // of one collection
 	MaxGeneralCapacity    int // sum of partitions x shards of all collections; at least 512
 	DmlChannelNum         int
+	NamedChannels         bool     // the DML channels have the names below, instead of numbers
+	ChannelNames          []string // as configured, whether they are used or not
 	MaxShardNum           int
 	MaxNameLength         int
 	MaxFieldNum           int
@@ -312,6 +330,14 @@ type KafkaSSL struct {
 type TimeTick struct {
 	Enabled  bool
 	Interval time.Duration
+}
+
+// Kubernetes is about the pod that this process runs in, if it does. Name and namespace are not empty if LabelActive is on.
+type Kubernetes struct {
+	LabelActive  bool
+	Selector     string
+	PodName      string
+	PodNamespace string
 }
 
 // Trace says where spans go.

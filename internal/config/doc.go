@@ -13,6 +13,9 @@
 // network I/O. Nothing but package cmd and package components sees a Config; every other package gets its own few
 // values.
 //
-// All keys are in one table (specs.go and keys_*.go), from which documentation can be made with [Reference]. To add a key
-// is to add a line there, the field that it sets, and a line in configs/milvus.yaml.
+// All keys are in one table (specs.go and keys_*.go). To add a key is to add a line there, the field that it sets, and a line
+// in configs/milvus.yaml; then docs/configuration.md is made anew, from that table and from what stands above the sections of
+// the file, by
+//
+//	go test ./internal/config -run TestReferenceDocument -update
 package config

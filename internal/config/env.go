@@ -10,6 +10,9 @@ import (
 // envPrefix is Milvus' own prefix for variables. What has it wins over the same name without it.
 const envPrefix = "MILVUS_CONF_"
 
+// streamingVariable turns on Milvus' streaming nodes, which take the data path from RootCoord. It is no key.
+const streamingVariable = "MILVUS_STREAMING_SERVICE_ENABLED"
+
 // environment is what the variables say, by folded name.
 type environment struct {
 	values   map[string]assignment
@@ -37,6 +40,13 @@ func readEnvironment(environ []string, index *index) *environment {
 	for _, variable := range environ {
 		name, raw, found := strings.Cut(variable, "=")
 		if !found || name == "" || raw == "" {
+			continue
+		}
+		if name == streamingVariable && raw == "1" {
+			env.errs = append(env.errs, &Error{
+				Origin: Origin{Kind: FromEnv, Env: name}, Key: name, Value: raw, HasValue: true,
+				Problem: "the streaming service is not supported: it publishes time ticks, and so do these coordinators; unset it in the whole cluster",
+			})
 			continue
 		}
 		short, level := name, levelEnv

@@ -30,9 +30,9 @@ func mqSpecs() []*spec {
 		name("pulsar.tenant", "public", "Pulsar tenant of the topics.", func(c *Config) *string { return &c.Pulsar.Tenant }),
 		name("pulsar.namespace", "default", "Pulsar namespace of the topics.", func(c *Config) *string { return &c.Pulsar.Namespace }),
 		number("pulsar.maxMessageSize", 2<<20, 1, math.MaxInt32, "Largest message, in bytes, that Pulsar takes.",
-			func(c *Config) *int { return &c.Pulsar.MaxMessageSize }),
+			func(c *Config) *int { return &c.Pulsar.MaxMessageSize }).withoutEffect(),
 		seconds("pulsar.requestTimeout", "60", time.Millisecond, "Seconds for one request to Pulsar.",
-			func(c *Config) *time.Duration { return &c.Pulsar.RequestTimeout }),
+			func(c *Config) *time.Duration { return &c.Pulsar.RequestTimeout }).withoutEffect(),
 	}, kafkaSpecs()...)
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,24 @@ func etcdSpecs() []*spec {
 				c.Etcd.Endpoints = endpoints
 				return strings.Join(endpoints, ","), nil
 			}},
+		{key: "etcd.use.embed", def: EmbedDefault, allowed: "default, true or false",
+			doc: "Run an etcd inside the process, which standalone alone can; default: standalone does unless etcd.endpoints is set.",
+			set: func(c *Config, raw string) (string, error) {
+				value, err := parseEmbed(raw)
+				c.Etcd.Embed.Use = value
+				return value, err
+			}},
+		name("etcd.data.dir", "/var/lib/milvus/etcd", "Data directory of the embedded etcd.",
+			func(c *Config) *string { return &c.Etcd.Embed.DataDir }),
+		text("etcd.config.path", "", "File of etcd's own settings for the embedded etcd.",
+			func(c *Config) *string { return &c.Etcd.Embed.ConfigPath }),
+		{key: "etcd.embed.address", def: "localhost:2379", allowed: "host:port of this machine; port 0 is any free one",
+			doc: "Where the embedded etcd takes clients; further coordinators find it there.",
+			set: func(c *Config, raw string) (string, error) {
+				err := checkListen(raw)
+				c.Etcd.Embed.Address = raw
+				return raw, err
+			}},
 		text("etcd.rootPath", "by-dev", "First part of every key of this cluster.", func(c *Config) *string { return &c.Etcd.RootPath }),
 		name("etcd.metaSubPath", "meta", "Part of the keys of metadata and sessions, after the root path.",
 			func(c *Config) *string { return &c.Etcd.MetaSubPath }),
@@ -31,7 +50,7 @@ func etcdSpecs() []*spec {
 		choice("etcd.ssl.tlsMinVersion", "1.3", []string{"1.0", "1.1", "1.2", "1.3"}, "Oldest TLS version that is accepted.",
 			func(c *Config) *string { return &c.Etcd.SSL.TLSMinVersion }),
 		millis("etcd.requestTimeout", "10000", "Milliseconds for one request to etcd.",
-			func(c *Config) *time.Duration { return &c.Etcd.RequestTimeout }),
+			func(c *Config) *time.Duration { return &c.Etcd.RequestTimeout }).withoutEffect(),
 		boolean("etcd.auth.enabled", "false", "Log in to etcd.", func(c *Config) *bool { return &c.Etcd.Auth.Enabled }),
 		text("etcd.auth.userName", "", "User to log in as.", func(c *Config) *string { return &c.Etcd.Auth.UserName }),
 		text("etcd.auth.password", "", "The user's password.", func(c *Config) *string { return &c.Etcd.Auth.Password }).asSecret(),
@@ -44,13 +63,13 @@ func storeSpecs() []*spec {
 		choice("metastore.type", "etcd", []string{"etcd"}, "Where metadata is kept.", func(c *Config) *string { return &c.MetaStore.Type }),
 		duration("metastore.snapshot.ttl", "86400", time.Second, time.Second, 0, 365*24*time.Hour,
 			"Seconds for which Milvus keeps time-travel copies of metadata.",
-			func(c *Config) *time.Duration { return &c.MetaStore.SnapshotTTL }),
+			func(c *Config) *time.Duration { return &c.MetaStore.SnapshotTTL }).withoutEffect(),
 		duration("metastore.snapshot.reserveTime", "3600", time.Second, time.Second, 0, 365*24*time.Hour,
 			"Seconds for which Milvus keeps the copies of dropped objects.",
-			func(c *Config) *time.Duration { return &c.MetaStore.SnapshotReserveTime }),
+			func(c *Config) *time.Duration { return &c.MetaStore.SnapshotReserveTime }).withoutEffect(),
 		endpoint("minio.address", "localhost", "host or host:port", "Object store; without a port, minio.port is added.",
-			func(c *Config) *string { return &c.MinIO.Address }),
-		sparePort("minio.port", "9000", "Port of the object store, if its address has none."),
+			func(c *Config) *string { return &c.MinIO.Address }).withoutEffect(),
+		sparePort("minio.port", "9000", "Port of the object store, if its address has none.").withoutEffect(),
 	}
 }
 
@@ -97,29 +116,29 @@ func logSpecs() []*spec {
 func grpcSpecs() []*spec {
 	return []*spec{
 		choice("grpc.log.level", "WARNING", []string{"DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL"},
-			"Lowest level that the gRPC library logs.", func(c *Config) *string { return &c.GRPC.LogLevel }),
+			"Lowest level that the gRPC library logs.", func(c *Config) *string { return &c.GRPC.LogLevel }).withoutEffect(),
 		seconds("grpc.gracefulStopTimeout", "10", 0, "Seconds for draining a gRPC server.",
-			func(c *Config) *time.Duration { return &c.GRPC.GracefulStopTimeout }),
+			func(c *Config) *time.Duration { return &c.GRPC.GracefulStopTimeout }).withoutEffect(),
 		boolean("grpc.client.compressionEnabled", "false", "Compress what clients send.",
-			func(c *Config) *bool { return &c.GRPC.CompressionEnabled }),
+			func(c *Config) *bool { return &c.GRPC.CompressionEnabled }).withoutEffect(),
 		millis("grpc.client.dialTimeout", "200", "Milliseconds for connecting.",
-			func(c *Config) *time.Duration { return &c.GRPC.DialTimeout }),
+			func(c *Config) *time.Duration { return &c.GRPC.DialTimeout }).withoutEffect(),
 		millis("grpc.client.keepAliveTime", "10000", "Milliseconds of silence after which a client pings.",
 			func(c *Config) *time.Duration { return &c.GRPC.KeepAliveTime }),
 		millis("grpc.client.keepAliveTimeout", "20000", "Milliseconds that a ping may take.",
 			func(c *Config) *time.Duration { return &c.GRPC.KeepAliveTimeout }),
 		number("grpc.client.maxMaxAttempts", 10, 1, 1000, "How often a call is tried.",
-			func(c *Config) *int { return &c.GRPC.MaxAttempts }),
+			func(c *Config) *int { return &c.GRPC.MaxAttempts }).withoutEffect(),
 		seconds("grpc.client.initialBackoff", "0.2", time.Millisecond, "Seconds before the second try; doubled with each.",
-			func(c *Config) *time.Duration { return &c.GRPC.InitialBackoff }),
+			func(c *Config) *time.Duration { return &c.GRPC.InitialBackoff }).withoutEffect(),
 		seconds("grpc.client.maxBackoff", "10", time.Millisecond, "Most seconds between two tries.",
-			func(c *Config) *time.Duration { return &c.GRPC.MaxBackoff }),
+			func(c *Config) *time.Duration { return &c.GRPC.MaxBackoff }).withoutEffect(),
 		millis("grpc.client.minResetInterval", "1000", "Fewest milliseconds between two new connections.",
-			func(c *Config) *time.Duration { return &c.GRPC.MinResetInterval }),
+			func(c *Config) *time.Duration { return &c.GRPC.MinResetInterval }).withoutEffect(),
 		number("grpc.client.maxCancelError", 32, 1, 100000, "Cancelled calls in a row after which a client connects anew.",
-			func(c *Config) *int { return &c.GRPC.MaxCancelError }),
+			func(c *Config) *int { return &c.GRPC.MaxCancelError }).withoutEffect(),
 		millis("grpc.client.minSessionCheckInterval", "200", "Fewest milliseconds between two looks at a session.",
-			func(c *Config) *time.Duration { return &c.GRPC.MinSessionCheckInterval }),
+			func(c *Config) *time.Duration { return &c.GRPC.MinSessionCheckInterval }).withoutEffect(),
 	}
 }
 
@@ -141,9 +160,13 @@ func commonSpecs() []*spec {
 		name("common.defaultPartitionName", "_default", "Name of the partition that every collection has.",
 			func(c *Config) *string { return &c.Limits.DefaultPartitionName }),
 		name("common.defaultIndexName", "_default_idx", "Name of an index that is given none.",
-			func(c *Config) *string { return &c.Limits.DefaultIndexName }),
+			func(c *Config) *string { return &c.Limits.DefaultIndexName }).withoutEffect(),
 		boolean("common.ttMsgEnabled", "true", "Send time ticks and DDL messages on the DML channels.",
 			func(c *Config) *bool { return &c.TimeTick.Enabled }),
+		boolean("common.preCreatedTopic.enabled", "false", "Use topics that were made beforehand as DML channels, instead of numbered ones.",
+			func(c *Config) *bool { return &c.Limits.NamedChannels }),
+		{key: "common.preCreatedTopic.names", def: "topic1,topic2", list: true, doc: "Those topics, all different.",
+			allowed: "a comma list of names", set: setChannelNames},
 		boolean("common.security.internaltlsEnabled", "false", "Use TLS between components.",
 			func(c *Config) *bool { return &c.InternalTLS.Enabled }),
 		portNumber("common.metricsPort", 9091, "Port of /metrics, /healthz and their kin; if it is taken and not set by hand, the next free one.",
@@ -154,6 +177,19 @@ func commonSpecs() []*spec {
 		boolean("webui.actions", "false", "Let whoever opens the status page switch over, pause and resume takeovers.",
 			func(c *Config) *bool { return &c.HTTP.WebActions }),
 	}
+}
+
+func setChannelNames(c *Config, raw string) (string, error) {
+	var names []string
+	for name := range strings.SplitSeq(raw, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" || strings.ContainsAny(name, " \t\r\n/") || slices.Contains(names, name) {
+			return "", errNotAllowed
+		}
+		names = append(names, name)
+	}
+	c.Limits.ChannelNames = names
+	return strings.Join(names, ","), nil
 }
 
 func sessionSpecs() []*spec {
@@ -178,15 +214,15 @@ func sessionSpecs() []*spec {
 func traceSpecs() []*spec {
 	return []*spec{
 		choice("trace.exporter", "noop", []string{"noop", "stdout", "jaeger", "otlp"}, "Where spans go.",
-			func(c *Config) *string { return &c.Trace.Exporter }),
+			func(c *Config) *string { return &c.Trace.Exporter }).withoutEffect(),
 		fraction("trace.sampleFraction", "0", "Share of calls that are traced.",
-			func(c *Config) *float64 { return &c.Trace.SampleFraction }),
-		text("trace.jaeger.url", "", "Collector of jaeger.", func(c *Config) *string { return &c.Trace.JaegerURL }),
-		text("trace.otlp.endpoint", "", "Collector of otlp.", func(c *Config) *string { return &c.Trace.OtlpEndpoint }),
+			func(c *Config) *float64 { return &c.Trace.SampleFraction }).withoutEffect(),
+		text("trace.jaeger.url", "", "Collector of jaeger.", func(c *Config) *string { return &c.Trace.JaegerURL }).withoutEffect(),
+		text("trace.otlp.endpoint", "", "Collector of otlp.", func(c *Config) *string { return &c.Trace.OtlpEndpoint }).withoutEffect(),
 		choice("trace.otlp.method", "", []string{"", "grpc", "http"}, "Protocol of otlp; nothing is grpc.",
-			func(c *Config) *string { return &c.Trace.OtlpMethod }),
-		boolean("trace.otlp.secure", "true", "Use TLS towards otlp.", func(c *Config) *bool { return &c.Trace.OtlpSecure }),
+			func(c *Config) *string { return &c.Trace.OtlpMethod }).withoutEffect(),
+		boolean("trace.otlp.secure", "true", "Use TLS towards otlp.", func(c *Config) *bool { return &c.Trace.OtlpSecure }).withoutEffect(),
 		seconds("trace.initTimeoutSeconds", "10", time.Millisecond, "Seconds for reaching the collector at start.",
-			func(c *Config) *time.Duration { return &c.Trace.InitTimeout }),
+			func(c *Config) *time.Duration { return &c.Trace.InitTimeout }).withoutEffect(),
 	}
 }

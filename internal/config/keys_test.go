@@ -49,6 +49,27 @@ common: {ttMsgEnabled: false}
 	require.NotContains(t, out.String(), "topsecret")
 }
 
+func TestStreamingIsRefused(t *testing.T) {
+	got := refused(t, "", "MILVUS_STREAMING_SERVICE_ENABLED=1")
+	require.Len(t, got, 1)
+	require.Contains(t, got[0], "MILVUS_STREAMING_SERVICE_ENABLED")
+	require.Contains(t, got[0], "not supported")
+	load(t, "", "MILVUS_STREAMING_SERVICE_ENABLED=0")
+}
+
+func TestTopicsThatWereMadeBeforehand(t *testing.T) {
+	config, _ := load(t, "")
+	require.False(t, config.Limits.NamedChannels)
+	config, _ = load(t, "common: {preCreatedTopic: {enabled: true, names: [a, ' b']}}")
+	require.True(t, config.Limits.NamedChannels)
+	require.Equal(t, []string{"a", "b"}, config.Limits.ChannelNames)
+	for _, names := range []string{"[]", "[a, a]", "[a, '']", "['a b']"} {
+		got := refused(t, "common: {preCreatedTopic: {names: "+names+"}}")
+		require.Len(t, got, 1, names)
+		require.Contains(t, got[0], "common.preCreatedTopic.names", names)
+	}
+}
+
 func TestAKeyFileWithAPasswordIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "milvus.yaml"), []byte("kafka: {ssl: {enabled: true, tlsKeyPassword: topsecret}}"), 0o600))

@@ -3,7 +3,7 @@ package config
 // milvusKeys are keys of our sections that Milvus reads (2.2 to 2.5) and we do not, so that a Milvus file gives no
 // warning. A * at the end stands for everything that begins so.
 const milvusKeys = `
-etcd.use.* etcd.data.* etcd.config.* etcd.log.*
+etcd.log.*
 
 rootCoord.minSegmentSizeToEnableIndex rootCoord.importTaskExpiration rootCoord.importTaskRetention
 rootCoord.importTaskSubPath rootCoord.useLockScheduler

@@ -76,6 +76,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Etcd{
 		Endpoints: []string{"localhost:2379"}, RootPath: "by-dev", MetaSubPath: "meta", KvSubPath: "kv",
 		SSL: EtcdSSL{TLSMinVersion: "1.3"}, RequestTimeout: 10 * time.Second,
+		Embed: EtcdEmbed{Use: "default", DataDir: "/var/lib/milvus/etcd", Address: "localhost:2379"},
 	}, config.Etcd)
 	require.Equal(t, "by-dev/meta", config.Etcd.MetaRoot())
 	require.Equal(t, "by-dev/kv", config.Etcd.KvRoot())
@@ -92,7 +93,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "by-dev", config.Cluster)
 	require.Equal(t, RootLimits{
 		MaxDatabaseNum: 64, MaxCollectionNum: 65536, MaxCollectionNumPerDB: 65536, MaxPartitionNum: 1024,
-		MaxGeneralCapacity: 65536, DmlChannelNum: 16, MaxShardNum: 16, MaxNameLength: 255, MaxFieldNum: 64,
+		MaxGeneralCapacity: 65536, DmlChannelNum: 16, ChannelNames: []string{"topic1", "topic2"}, MaxShardNum: 16, MaxNameLength: 255, MaxFieldNum: 64,
 		MaxVectorFieldNum: 4, DefaultPartitionName: "_default", DefaultIndexName: "_default_idx",
 		DefaultDBProperties: map[string]string{},
 	}, config.Limits)

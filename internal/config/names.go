@@ -69,7 +69,7 @@ func newIndex(specs []*spec) *index {
 
 // ownSections are those in which every key is either read here or one of Milvus'.
 var ownSections = []string{
-	"rootcoord.", "datacoord.", "querycoord.", "etcd.", "common.session.", "log.", "grpc.", "proxy.http.", "internaltls.", "trace.", "webui.",
+	"rootcoord.", "datacoord.", "querycoord.", "etcd.", "common.session.", "log.", "grpc.", "proxy.http.", "internaltls.", "trace.", "webui.", "kubernetes.",
 }
 
 // misspelt tells that a key is in a section of ours, and that nobody reads it.

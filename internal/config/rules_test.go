@@ -169,6 +169,36 @@ func TestEtcdEndpoints(t *testing.T) {
 	require.Empty(t, report.Warnings)
 }
 
+func TestEmbeddedEtcd(t *testing.T) {
+	for name, test := range map[string]struct {
+		yaml    string
+		environ []string
+		use     string
+		set     bool
+		at      string
+	}{
+		"nothing said":          {"", nil, "default", false, "localhost:2379"},
+		"on":                    {"etcd: {use: {embed: true}}", nil, "true", false, "localhost:2379"},
+		"as a variable":         {"", []string{"ETCD_USE_EMBED=1"}, "true", false, "localhost:2379"},
+		"clients find it":       {"etcd: {embed: {address: 127.0.0.1:3379}}", nil, "default", false, "127.0.0.1:3379"},
+		"unless it is off":      {"etcd: {use: {embed: false}, embed: {address: 127.0.0.1:3379}}", nil, "false", false, "localhost:2379"},
+		"or another was chosen": {"", []string{"ETCD_ENDPOINTS=etcd:2379"}, "default", true, "etcd:2379"},
+		"Milvus' file":          {"etcd: {endpoints: localhost:2379, use: {embed: true}}", nil, "true", false, "localhost:2379"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, _ := load(t, test.yaml, test.environ...)
+			require.Equal(t, test.use, config.Etcd.Embed.Use)
+			require.Equal(t, test.set, config.Etcd.EndpointsSet)
+			require.Equal(t, []string{test.at}, config.Etcd.Endpoints)
+		})
+	}
+	require.Contains(t, refused(t, "etcd: {use: {embed: true}}", "ETCD_ENDPOINTS=etcd:2379")[0],
+		`contradicts etcd.endpoints, which names an etcd elsewhere`)
+	require.Contains(t, refused(t, "etcd: {use: {embed: maybe}}")[0], "default, true or false")
+	require.Contains(t, refused(t, "etcd: {embed: {address: 0.0.0.0:2379}}")[0], "means every interface")
+	require.Contains(t, refused(t, "etcd: {embed: {address: localhost}}")[0], "is not a host and a port")
+}
+
 func TestSessionTimes(t *testing.T) {
 	config, _ := load(t, "common: {session: {ttl: 3, serveWindow: 1.5, silenceTimeout: 2.25}}")
 	require.Equal(t, []time.Duration{3 * time.Second, 1500 * time.Millisecond, 2250 * time.Millisecond},
@@ -202,6 +232,8 @@ func TestKeysThatNeedOthers(t *testing.T) {
 		refused(t, "etcd: {auth: {enabled: true}}"))
 	require.Equal(t, []string{"milvus.yaml:1: etcd.ssl.tlsKey: is empty, but needed with etcd.ssl.tlsCert"},
 		refused(t, "etcd: {ssl: {enabled: true, tlsCert: c}}"))
+	require.Equal(t, []string{"milvus.yaml:1: kubernetes.podNamespace: is empty, but needed with kubernetes.labelActive.enabled"},
+		refused(t, "kubernetes: {labelActive: {enabled: true}}", "POD_NAME=milvus-rootcoord-0"))
 	require.Equal(t, []string{"milvus.yaml:1: etcd.ssl.tlsCert: is empty, but needed with etcd.ssl.tlsKey"},
 		refused(t, "etcd: {ssl: {enabled: true, tlsKey: c}}"))
 	require.Len(t, refused(t, "common: {security: {internaltlsEnabled: true}}"), 3)

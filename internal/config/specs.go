@@ -22,6 +22,7 @@ type spec struct {
 	doc     string
 
 	secret  bool // never shown
+	unused  bool // read and checked, because Milvus' files have it, and without effect
 	port    bool // a variable that Kubernetes sets for a service of that name is not meant for us
 	list    bool // a YAML sequence is taken as comma text
 	mapping bool // a YAML mapping is taken as JSON text
@@ -50,10 +51,12 @@ type KeyDoc struct {
 	Key     string
 	Also    []string // other spellings
 	Legacy  []string // older keys that are read in its place
-	Default string
-	Allowed string // what values it takes
-	Doc     string // one sentence
-	Env     string // the variable to set it with
+	Default string   // as the code has it, also of a secret
+	Allowed string   // what values it takes, with their unit
+	Doc     string   // one sentence
+	Env     string   // the variable to set it with
+	Secret  bool     // its value is never shown
+	Unused  bool     // it has no effect
 }
 
 // Reference describes every key, in the order of configs/milvus.yaml.
@@ -61,8 +64,8 @@ func Reference() []KeyDoc {
 	var docs []KeyDoc
 	for _, s := range allSpecs() {
 		docs = append(docs, KeyDoc{
-			Key: s.key, Also: s.also, Legacy: s.legacy, Default: s.shown(s.def), Allowed: s.allowed, Doc: s.doc,
-			Env: envName(s.key),
+			Key: s.key, Also: s.also, Legacy: s.legacy, Default: s.def, Allowed: s.allowed, Doc: s.doc,
+			Env: envName(s.key), Secret: s.secret, Unused: s.unused,
 		})
 	}
 	return docs
@@ -77,7 +80,7 @@ func allSpecs() []*spec {
 		proxySpecs(),
 		coordSpecs("queryCoord", 19531, func(c *Config) *Coord { return &c.QueryCoord }),
 		coordSpecs("dataCoord", 13333, func(c *Config) *Coord { return &c.DataCoord }),
-		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), securitySpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(),
+		channelSpecs(), logSpecs(), grpcSpecs(), tlsSpecs(), commonSpecs(), securitySpecs(), sessionSpecs(), quotaSpecs(), traceSpecs(), kubernetesSpecs(),
 	} {
 		all = append(all, section...)
 	}
@@ -275,5 +278,11 @@ func (s *spec) withLegacy(keys ...string) *spec {
 
 func (s *spec) asSecret() *spec {
 	s.secret = true
+	return s
+}
+
+// withoutEffect is for keys that Milvus' files have and that nobody here acts on.
+func (s *spec) withoutEffect() *spec {
+	s.unused = true
 	return s
 }

@@ -28,6 +28,10 @@ func (l *loader) finish() {
 	if kafka := c.Kafka.SSL; kafka.Enabled && kafka.KeyPassword != "" {
 		l.refuseSecret("kafka.ssl.tlsKeyPassword", "is set, but a key file with a password cannot be read: give a file without one")
 	}
+	if c.Kubernetes.LabelActive {
+		l.needs("kubernetes.podName", "kubernetes.labelActive.enabled")
+		l.needs("kubernetes.podNamespace", "kubernetes.labelActive.enabled")
+	}
 	if c.InternalTLS.Enabled {
 		for _, key := range []string{"internaltls.serverPemPath", "internaltls.serverKeyPath", "internaltls.caPemPath"} {
 			l.needs(key, "common.security.internaltlsEnabled")
@@ -60,6 +64,7 @@ func (l *loader) withPort(address, scheme, portKey string) string {
 }
 
 func (l *loader) checkEtcd() {
+	l.placeEtcd()
 	etcd := l.config.Etcd
 	if etcd.MetaSubPath == etcd.KvSubPath && etcd.MetaSubPath != "" {
 		l.relation("etcd.kvSubPath", "must differ from etcd.metaSubPath")
@@ -76,6 +81,18 @@ func (l *loader) checkEtcd() {
 	}
 	if etcd.SSL.TLSKey != "" {
 		l.needs("etcd.ssl.tlsCert", "etcd.ssl.tlsKey")
+	}
+}
+
+// placeEtcd lets clients find an embedded etcd without being told twice.
+func (l *loader) placeEtcd() {
+	etcd := &l.config.Etcd
+	etcd.EndpointsSet = l.byHand("etcd.endpoints")
+	switch {
+	case !etcd.EndpointsSet && etcd.Embed.Use != "false":
+		etcd.Endpoints = []string{etcd.Embed.Address}
+	case etcd.EndpointsSet && etcd.Embed.Use == "true":
+		l.relation("etcd.use.embed", "contradicts etcd.endpoints, which names an etcd elsewhere: unset one of them")
 	}
 }
 

@@ -23,6 +23,8 @@ type Role interface {
 	Loaded() <-chan struct{}
 	// CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.
 	CatchUp(ctx context.Context, revision int64) int64
+	// Damaged is the number of values in etcd that do not decode, and whose objects are not served.
+	Damaged() int
 	// Activate builds what serves one term. It returns when everything that must precede the first answer is done. ctx
 	// ends with the term and also when the process is told to stop.
 	Activate(ctx context.Context, term *sessionutil.Term) (Instance, error)
@@ -71,6 +73,9 @@ type Historian interface {
 type Metrics interface {
 	StateChanged(role string, state commonpb.StateCode, term int64)
 	TookOver(role, cause string, steps []Step)
+	// TablesMeasured is called every few seconds: since when the tables are known to be level with etcd, by how many revisions
+	// they are behind, below zero if etcd was not there to tell, and how many values do not decode.
+	TablesMeasured(role string, levelAt time.Time, behind int64, damaged int)
 }
 
 // Config is what a coordinator needs to know.
@@ -88,6 +93,8 @@ type Deps struct {
 	Logger    *zap.Logger
 	// Started is called after the instance's own Started.
 	Started func()
+	// Revision asks etcd for its present revision. It returns when ctx ends, at the latest.
+	Revision func(ctx context.Context) (int64, error)
 	// OnRegistered is called when the process is registered in etcd.
 	OnRegistered func()
 }
@@ -113,6 +120,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	group.Go(func() error { c.measureTables(follow); return nil })
 	group.Go(func() error {
 		defer stopFollowing()
 		return c.Session.Run(ctx, c)

@@ -53,6 +53,8 @@ func (r fakeRole) Follow(ctx context.Context) error {
 	return nil
 }
 
+func (fakeRole) Damaged() int { return 2 }
+
 func (fakeRole) CatchUp(_ context.Context, revision int64) int64 { return revision }
 
 func (r fakeRole) Loaded() <-chan struct{} {
@@ -85,6 +87,7 @@ func (g fakeGate) Open(server any, _ func() bool)                 { g.tell("open
 func (g fakeGate) Close(ctx context.Context) error                { g.tell("close"); return nil }
 func (g fakeGate) StateChanged(string, commonpb.StateCode, int64) {}
 func (g fakeGate) TookOver(role, cause string, _ []Step)          { g.tell("metrics: %s %s", role, cause) }
+func (g fakeGate) TablesMeasured(string, time.Time, int64, int)   {}
 
 type fakeSession struct {
 	*story
@@ -113,6 +116,7 @@ func newSetup(t *testing.T, activation, background error) setup {
 		Role: fakeRole{s.story, activation, background}, Session: fakeSession{s.story, s.term},
 		Gate: fakeGate{s.story}, Metrics: fakeGate{s.story}, Historian: NewHistory(s.client, "by-dev/meta"),
 		Logger: zaptest.NewLogger(t), Started: func() { s.tell("component started") },
+		Revision: func(context.Context) (int64, error) { return 1, nil },
 	})
 	return s
 }

@@ -18,6 +18,7 @@ type Takeover struct {
 	Role               string    `json:"Role"`
 	Term               int64     `json:"Term"`
 	ServerID           int64     `json:"ServerID"`
+	Address            string    `json:"Address,omitempty"`
 	Reason             string    `json:"Reason"`
 	Predecessor        int64     `json:"Predecessor,omitempty"`
 	PredecessorAddress string    `json:"PredecessorAddress,omitempty"`
@@ -51,9 +52,24 @@ func newTakeover(role string, term *sessionutil.Term, o sessionutil.Origin, step
 	all = append(all, steps...)
 	all = append(all, Step{"activate", activation})
 	return Takeover{
-		Role: role, Term: term.Number(), ServerID: term.ServerID(), Reason: o.Reason,
+		Role: role, Term: term.Number(), ServerID: term.ServerID(), Address: term.Address(), Reason: o.Reason,
 		Predecessor: o.Predecessor, PredecessorAddress: o.Address, At: time.Now(), Steps: all,
 	}
+}
+
+// Took is how long a step was; 0 if there was none of that name.
+func (t Takeover) Took(step string) time.Duration {
+	for _, s := range t.Steps {
+		if s.Name == step {
+			return s.Took
+		}
+	}
+	return 0
+}
+
+// Answer is from the first sign of trouble until the first call was let in.
+func (t Takeover) Answer() time.Duration {
+	return t.Took("detect") + t.Took("claim") + t.Took("wait") + t.Took("activate")
 }
 
 // historyLength is how many takeovers of a role are kept.

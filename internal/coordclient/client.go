@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
@@ -172,19 +173,7 @@ func (c *Client) dial(session sessionutil.Record, created int64) (*target, error
 // retire closes the connection of a target that nobody calls any more, after a moment for what is under way.
 func (c *Client) retire(ctx context.Context, t *target) {
 	c.work.Go(func() {
-		_ = sleep(ctx, linger)
+		_ = clock.Sleep(ctx, linger)
 		_ = t.conn.Close()
 	})
-}
-
-// sleep waits for d or the end of ctx, whose cause it returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

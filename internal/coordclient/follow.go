@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
@@ -38,7 +39,7 @@ func (f *follower) run(ctx context.Context) {
 		if err := f.look(ctx); err == nil {
 			f.watch(ctx)
 		}
-		_ = sleep(ctx, readPause)
+		_ = clock.Sleep(ctx, readPause)
 	}
 }
 
@@ -93,7 +94,7 @@ func (f *follower) watch(ctx context.Context) {
 			if f.target != nil {
 				f.target.conn.ResetConnectBackoff()
 			}
-			if sleep(ctx, readPause/4) != nil {
+			if clock.Sleep(ctx, readPause/4) != nil {
 				return
 			}
 		case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/metatable/tableset"
+	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
@@ -28,14 +29,16 @@ type Config struct {
 
 // Deps are the parts that DataCoord is given.
 type Deps struct {
-	Client *clientv3.Client
-	Logger *zap.Logger
+	Client  *clientv3.Client
+	Logger  *zap.Logger
+	Metrics *metrics.DataCoord // nil: nothing is measured
 }
 
 // DataCoord is the role: tables that follow etcd for as long as the process lives.
 type DataCoord struct {
 	cfg      Config
 	logger   *zap.Logger
+	metrics  *metrics.DataCoord
 	tables   *tableset.Set[*tables]
 	follower *metatable.Follower
 }
@@ -51,7 +54,7 @@ func New(cfg Config, deps Deps) (*DataCoord, error) {
 	k := keys{root: cfg.MetaRoot + "/", watch: cfg.MetaRoot + "/" + cfg.WatchSubPath + "/"}
 	set := tableset.New(func() *tables { return newTables(k) })
 	return &DataCoord{
-		cfg: cfg, logger: deps.Logger, tables: set,
+		cfg: cfg, logger: deps.Logger, metrics: deps.Metrics, tables: set,
 		follower: metatable.New(metatable.Config{
 			Name: Name, Client: deps.Client, Prefixes: k.prefixes(), State: set, Logger: deps.Logger,
 		}),
@@ -66,6 +69,9 @@ func (d *DataCoord) CatchUp(ctx context.Context, revision int64) int64 {
 	_ = d.follower.Barrier(ctx, revision) // what has been reached is the answer
 	return d.follower.Applied()
 }
+
+// Damaged is the number of records that do not decode.
+func (d *DataCoord) Damaged() int { return len(d.tables.Quarantined()) }
 
 // Loaded is closed when the tables hold a first snapshot.
 func (d *DataCoord) Loaded() <-chan struct{} { return d.follower.Loaded() }
@@ -88,6 +94,7 @@ func (d *DataCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	d.logger.Info("DataCoord Register Finished")
 	return coord.Instance{
 		Server:  &service{},
+		Run:     d.measure,
 		Started: func() { logStarted(d.logger) },
 		Steps:   []coord.Step{caughtUp},
 	}, nil

@@ -23,7 +23,9 @@ type Config struct {
 	TLS       TLSConfig
 	User      string // empty: no authentication
 	Password  string
-	Logger    *zap.Logger // for the client library's own messages; nil: silent
+	MaxAnswer int           // bytes of one answer that the client takes; 0: its own default, 2 GB
+	Logger    *zap.Logger   // for the client library's own messages; nil: silent
+	Observe   func(Request) // is told of each request when its outcome is known; must not block; nil: nobody is
 }
 
 // TLSConfig names the files of an encrypted connection.
@@ -58,32 +60,14 @@ func DialEach(ctx context.Context, cfg Config) (*Members, error) {
 }
 
 func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client, error) {
-	tlsConfig, err := cfg.TLS.load()
-	if err != nil {
+	settings := clientSettings(cfg, endpoints)
+	settings.Context = context.WithoutCancel(ctx) // the client is closed by its owner, after the context's end
+	var err error
+	if settings.TLS, err = cfg.TLS.Load(); err != nil {
 		return nil, err
 	}
-	logger := cfg.Logger
-	if logger == nil {
-		logger = zap.NewNop()
-	}
-	settings := clientv3.Config{
-		Context:              context.WithoutCancel(ctx), // the client is closed by its owner, after the context's end
-		Endpoints:            endpoints,
-		TLS:                  tlsConfig,
-		Username:             cfg.User,
-		Password:             cfg.Password,
-		DialTimeout:          dialTimeout,
-		DialKeepAliveTime:    2 * time.Second,
-		DialKeepAliveTimeout: 3 * time.Second,
-		PermitWithoutStream:  true,
-		Logger:               logger,
-		DialOptions: []grpc.DialOption{
-			// An etcd that comes back should be found within a fraction of a second.
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
-				MinConnectTimeout: time.Second,
-			}),
-		},
+	if cfg.Observe != nil {
+		settings.DialOptions = append(settings.DialOptions, grpc.WithStatsHandler(observer(cfg.Observe)))
 	}
 	for {
 		client, err := clientv3.New(settings)
@@ -101,7 +85,34 @@ func dial(ctx context.Context, cfg Config, endpoints []string) (*clientv3.Client
 	}
 }
 
-func (t TLSConfig) load() (*tls.Config, error) {
+// clientSettings are those of every client of etcd.
+func clientSettings(cfg Config, endpoints []string) clientv3.Config {
+	logger := cfg.Logger
+	if logger == nil {
+		logger = zap.NewNop()
+	}
+	return clientv3.Config{
+		Endpoints:            endpoints,
+		Username:             cfg.User,
+		Password:             cfg.Password,
+		DialTimeout:          dialTimeout,
+		DialKeepAliveTime:    2 * time.Second,
+		DialKeepAliveTimeout: 3 * time.Second,
+		PermitWithoutStream:  false, // etcd cuts a connection that is pinged while nothing is under way
+		MaxCallRecvMsgSize:   cfg.MaxAnswer,
+		Logger:               logger,
+		DialOptions: []grpc.DialOption{
+			// An etcd that comes back should be found within a fraction of a second.
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
+				MinConnectTimeout: time.Second,
+			}),
+		},
+	}
+}
+
+// Load reads the files; nil if TLS is off.
+func (t TLSConfig) Load() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil //nolint:nilnil // no TLS is a value of its own
 	}

@@ -70,3 +70,11 @@ func TestConfigMistakesAreNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1", ip)
 }
+
+// etcd allows no ping without a stream (its --grpc-keepalive settings); to the third it answers "too_many_pings" and cuts the
+// connection, which for the members that are asked of nothing was every half minute.
+func TestIdleConnectionsAreNotPinged(t *testing.T) {
+	settings := clientSettings(Config{}, []string{"127.0.0.1:1"})
+	require.False(t, settings.PermitWithoutStream)
+	require.Positive(t, settings.DialKeepAliveTime, "a watch on a dead connection must be noticed")
+}

@@ -11,12 +11,12 @@ const (
 	DatabaseAltered Point = "alter-database/written"
 	DatabaseDropped Point = "drop-database/written"
 
+	CollectionExpired   Point = "create-collection/expired"   // in the proxies' caches; nothing is in etcd
 	CollectionAnnounced Point = "create-collection/announced" // on its channels; nothing is in etcd
 	CollectionHidden    Point = "create-collection/hidden"    // as Creating
 	CollectionFilling   Point = "create-collection/filling"   // after one of several parts
 	CollectionWatched   Point = "create-collection/watched"   // by DataCoord
 	CollectionCreated   Point = "create-collection/written"
-	CollectionExpired   Point = "create-collection/expired" // in the proxies' caches
 
 	UndoAnnounced Point = "undo-create-collection/announced" // that it is dropped
 	UndoRemoved   Point = "undo-create-collection/removed"
@@ -56,7 +56,7 @@ const (
 func All() []Point {
 	return slices.Clone([]Point{
 		DatabaseCreated, DatabaseAltered, DatabaseDropped,
-		CollectionAnnounced, CollectionHidden, CollectionFilling, CollectionWatched, CollectionCreated, CollectionExpired,
+		CollectionExpired, CollectionAnnounced, CollectionHidden, CollectionFilling, CollectionWatched, CollectionCreated,
 		UndoAnnounced, UndoRemoved,
 		DropHidden, DropUnnamed, DropExpired, DropReleased, DropUnindexed, DropAnnounced, DropConfirmed, DropRemoved,
 		CollectionRenamed, CollectionAltered, CollectionBroadcast,

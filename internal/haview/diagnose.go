@@ -13,7 +13,7 @@ const quiet = 4
 
 // diagnosed is the role with its problems in words.
 func (r Role) diagnosed() Role {
-	r.Problems = append(append([]string{}, r.unreadable...), diagnose(r)...)
+	r.Problems = append(append([]string{}, r.found...), diagnose(r)...)
 	return r
 }
 
@@ -50,11 +50,7 @@ func diagnose(r Role) []string {
 		say("no standby is fit to take over at once")
 	}
 	if r.Paused != nil {
-		until := "until somebody resumes them"
-		if !r.Paused.Until.IsZero() {
-			until = "until " + r.Paused.Until.Local().Format(time.DateTime)
-		}
-		say("automatic takeovers are paused %s, by %s", until, r.Paused.By)
+		say("%s", r.Paused)
 	}
 	if len(versions) > 1 {
 		all := make([]string, 0, len(versions))
@@ -65,6 +61,15 @@ func diagnose(r Role) []string {
 		say("several versions: %s", strings.Join(all, ", "))
 	}
 	return wrong
+}
+
+// String says it in words.
+func (p *Pause) String() string {
+	until := "until somebody resumes them"
+	if !p.Until.IsZero() {
+		until = "until " + p.Until.Local().Format(time.DateTime)
+	}
+	return fmt.Sprintf("automatic takeovers are paused %s, by %s", until, p.By)
 }
 
 // Problems are those of one process, in words.

@@ -37,6 +37,11 @@ func (e *RefusedError) Error() string {
 // The gap is from the last time that the old one said that it serves to the first time that the new one did; both are
 // asked without a pause.
 func (r *Reader) Switch(ctx context.Context, role string, to int64) (Handover, error) {
+	return r.switchFrom(ctx, role, 0, to)
+}
+
+// switchFrom is Switch, refused if holder is not 0 and another process is the active one.
+func (r *Reader) switchFrom(ctx context.Context, role string, holder, to int64) (Handover, error) {
 	one := *r
 	one.Roles = []string{role}
 	view, err := one.Read(ctx)
@@ -46,6 +51,9 @@ func (r *Reader) Switch(ctx context.Context, role string, to int64) (Handover, e
 	from, next, err := choose(view.Roles[0], to)
 	if err != nil {
 		return Handover{}, err
+	}
+	if holder != 0 && from.ServerID != holder {
+		return Handover{}, &RefusedError{Role: role, Reasons: []string{fmt.Sprintf("%d is active, not %d", from.ServerID, holder)}}
 	}
 	done := Handover{Role: role, From: from.ServerID, To: next.ServerID}
 

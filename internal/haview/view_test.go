@@ -139,3 +139,13 @@ func TestRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all[0].Seen, 3)
 }
+
+func TestARestoreIsShown(t *testing.T) {
+	client := clustertest.StartEtcd(t).Client(t)
+	_, err := client.Put(t.Context(), sessionutil.RestoringKey("by-dev/meta"), `{"By":"me"}`)
+	require.NoError(t, err)
+	r := &Reader{Client: client, MetaRoot: "by-dev/meta", Roles: []string{"rootcoord"}, HTTP: http.DefaultClient, Patience: time.Minute}
+	v, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(v.Roles[0].Problems, "\n"), "the metadata is not whole, a restore by me")
+}

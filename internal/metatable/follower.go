@@ -9,6 +9,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // KV is one key as it is, or was deleted, at a revision.
@@ -96,7 +98,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			if failed++; failed == patientTries && ctx.Err() == nil {
 				f.cfg.Logger.Warn("cannot read the metadata, still trying", zap.String("table", f.cfg.Name), zap.Error(err))
 			}
-			pause(ctx, min(20*time.Millisecond<<min(failed, 6), time.Second))
+			_ = clock.Sleep(ctx, min(20*time.Millisecond<<min(failed, 6), time.Second))
 			continue
 		}
 		failed = 0
@@ -133,15 +135,6 @@ func (f *Follower) follow(ctx context.Context) {
 			f.cfg.Logger.Warn("watch of the metadata broke, resuming", zap.String("table", f.cfg.Name),
 				zap.Int64("revision", brokenAt), zap.Error(err))
 		}
-		pause(ctx, 50*time.Millisecond)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		_ = clock.Sleep(ctx, 50*time.Millisecond)
 	}
 }

@@ -9,6 +9,10 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
 const (
@@ -80,11 +84,12 @@ func keys(first page, pages <-chan page, count *int, err *error) iter.Seq[KV] {
 // too large is read on in smaller ones, one level down; after one that is nearly empty the next is a level up.
 type scan struct {
 	client   *clientv3.Client
-	page     int64 // keys in a request
+	budget   int // bytes that a page should have; 0: the number of keys alone decides
 	revision int64
 
 	mu      sync.Mutex
 	changed sync.Cond  // of what follows
+	page    int64      // keys in a request
 	todo    []*segment // a stack: the rest of a block comes before the next one
 	busy    int        // readers that may find more to do
 	failed  bool
@@ -95,6 +100,7 @@ type segment struct {
 	from, to string
 	floor    int // length of the prefix; below that level a block is the whole segment
 	level    int // of the next block
+	gap      int // how many blocks in a row were empty
 }
 
 func newScan(client *clientv3.Client, prefixes []string) *scan {
@@ -175,7 +181,7 @@ func blockEnd(from string, level int) string {
 func (s *scan) fetch(ctx context.Context, b block) page {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	resp, err := s.client.Get(ctx, b.from, clientv3.WithRange(b.to), clientv3.WithRev(s.revision), clientv3.WithLimit(b.limit))
+	resp, err := s.get(ctx, b)
 	if err != nil {
 		s.fail()
 		return page{err: fmt.Errorf("read %s: %w", b.from, err)}
@@ -187,7 +193,11 @@ func (s *scan) fetch(ctx context.Context, b block) page {
 	}
 	s.busy--
 	seg := b.of
-	switch n := int64(len(resp.Kvs)); {
+	n := int64(len(resp.Kvs))
+	if n > 0 {
+		seg.gap = 0
+	}
+	switch {
 	case resp.More:
 		first, last := string(resp.Kvs[0].Key), string(resp.Kvs[n-1].Key)
 		s.todo = append(s.todo, &segment{from: last + "\x00", to: b.to, floor: seg.floor, level: common(first, last)})
@@ -195,12 +205,45 @@ func (s *scan) fetch(ctx context.Context, b block) page {
 			seg.level++
 		}
 	case n == 0:
-		seg.level = seg.floor + (seg.level-seg.floor)/2 - 1
+		// A gap in the keys. The climb is quick where it is wide, but not at once to the top: from there all is counted.
+		seg.level = max(seg.level-1<<min(seg.gap, 6), seg.floor-1)
+		seg.gap++
 	case n < s.page/8:
 		seg.level--
 	}
+	s.fit(resp.Kvs)
 	s.changed.Broadcast()
 	return page{kvs: resp.Kvs}
+}
+
+// get asks for less when the answer is larger than the client takes.
+func (s *scan) get(ctx context.Context, b block) (*clientv3.GetResponse, error) {
+	for {
+		resp, err := s.client.Get(ctx, b.from, clientv3.WithRange(b.to), clientv3.WithRev(s.revision), clientv3.WithLimit(b.limit))
+		if b.limit == 1 || !tooLarge(err) {
+			return resp, err
+		}
+		b.limit = max(b.limit/8, 1)
+	}
+}
+
+// tooLarge tells whether an answer was larger than the client takes.
+func tooLarge(err error) bool {
+	return status.Code(err) == codes.ResourceExhausted && !etcdutil.IsUnavailable(err)
+}
+
+// fit makes the next page as many keys as the budget holds of those that were read last; it grows step by step, lest a
+// few small records in front of large ones make a page that is far too large.
+func (s *scan) fit(kvs []*mvccpb.KeyValue) {
+	if s.budget == 0 || len(kvs) == 0 {
+		return
+	}
+	size := 0
+	for _, kv := range kvs {
+		size += len(kv.Key) + len(kv.Value)
+	}
+	fitting := int64(s.budget) * int64(len(kvs)) / int64(max(size, 1))
+	s.page = min(max(fitting, 1), 4*s.page, pageKeys)
 }
 
 func (s *scan) fail() {

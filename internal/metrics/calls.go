@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Calls struct {
 	service, method string
 	ddlName         string // function_name of Milvus' DDL series; empty for methods that are not counted there
 
+	kinds    sync.Map // *Calls by what Milvus counts apart
 	series   atomic.Pointer[callSeries]
 	outcomes [outcomes]atomic.Pointer[prometheus.Counter]
 }
@@ -56,16 +58,31 @@ var notDDL = map[string]bool{
 // ddlNames are the methods that Milvus counts under another name.
 var ddlNames = map[string]string{"ListPolicy": "PolicyList"}
 
+func ddlName(method string) string {
+	if name, other := ddlNames[method]; other {
+		return name
+	}
+	return method
+}
+
 // Method gives the measurements of a method of a gRPC service, such as milvus.proto.rootcoord.RootCoord.
 func (m *Metrics) Method(service, method string) *Calls {
 	c := &Calls{metrics: m, service: service, method: method}
 	if service == rootCoordService && !notDDL[method] {
-		c.ddlName = method
-		if name, other := ddlNames[method]; other {
-			c.ddlName = name
-		}
+		c.ddlName = ddlName(method)
 	}
 	return c
+}
+
+// As gives the measurements of the calls of one kind, such as AddUserToRole, which Milvus' DDL series count apart. An empty
+// kind, and any kind of a method that is not counted there, is the method itself.
+func (c *Calls) As(kind string) *Calls {
+	if kind == "" || c.ddlName == "" {
+		return c
+	}
+	known, _ := c.kinds.LoadOrStore(kind, &Calls{metrics: c.metrics, service: c.service, method: c.method, ddlName: c.ddlName + "-" + kind})
+	of, _ := known.(*Calls)
+	return of
 }
 
 // Done records a call that took so long and ended so.
@@ -103,6 +120,9 @@ func (c *Calls) count(o Outcome) {
 		c.outcomes[o].Store(counter)
 	}
 	(*counter).Inc()
+	if o == Panicked {
+		c.metrics.panics.Inc()
+	}
 }
 
 func (c *Calls) resolve() *callSeries {

@@ -5,6 +5,7 @@
 // dashboards go on working; what Milvus lacks (role state, takeovers, lease renewals, requests) has the prefix
 // milvus_coord_ and is in seconds.
 //
-// A measurement is registered only when something fills it: an absent series means "not known", never "zero". All
-// collectors are safe for concurrent use and none of their methods blocks.
+// A series is shown only while something fills it: an absent series means "not known", never "zero". What is true only of
+// the active one goes with its term. Counters of ours begin at zero when the role is known, so that the first event is an
+// increase. Ages are computed at the scrape. All collectors are safe for concurrent use and none of their methods blocks.
 package metrics

@@ -8,13 +8,17 @@ import (
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 )
 
-// DefaultDatabaseID is the id of the database "default". Records from before databases existed belong to it.
-const DefaultDatabaseID = int64(1)
+// The database that every cluster has. Records from before databases existed belong to it.
+const (
+	DefaultDatabaseID = int64(1)
+	DefaultDatabase   = "default"
+)
 
 // Database is a database and the revision of its record.
 type Database struct {
 	Info        *etcdpb.DatabaseInfo
 	ModRevision int64
+	Damage      error // not nil if the record does not decode: all that is known is the id, and the name if it is the default one
 }
 
 // Collection is a collection with everything that belongs to it. It and all it points to are immutable.
@@ -66,14 +70,17 @@ func (c *Collection) Shards() int32 {
 }
 
 // Capacity is what the collection counts against rootCoord.maxGeneralCapacity: Created partitions times shards.
-func (c *Collection) Capacity() int64 {
-	n := int64(0)
+func (c *Collection) Capacity() int64 { return int64(c.CreatedPartitions()) * int64(c.Shards()) }
+
+// CreatedPartitions is the number of partitions that users see.
+func (c *Collection) CreatedPartitions() int {
+	n := 0
 	for _, p := range c.Partitions {
 		if p.Created() {
 			n++
 		}
 	}
-	return n * int64(c.Shards())
+	return n
 }
 
 // Partition finds a partition by id.

@@ -2,7 +2,8 @@
 //
 // A [Producer] promises that a message which it acknowledged is stored, that messages of one goroutine on one channel are
 // stored in the order in which they were sent, and that Send has an end: a broker that is away makes it fail after
-// [Config.Timeout] with an error of kind errs.Unavailable, which callers may answer with "try again". The producer finds
+// [Config.Timeout] with an error of kind errs.Unavailable, which callers may answer with "try again". What the broker refuses
+// for good, such as a message that is too large for it, is one of kind errs.MqInternal. The producer finds
 // the broker again by itself. After an error the message may have been stored, or be stored later, but not after a message
 // sent later on the same channel.
 //

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -32,6 +33,9 @@ type KafkaConfig struct {
 	TLSKey           string
 }
 
+// kafkaLongest is the longest message that is sent, as in Milvus.
+const kafkaLongest = 10 << 20
+
 type kafka struct {
 	client  *kgo.Client
 	timeout time.Duration
@@ -43,7 +47,8 @@ func openKafka(cfg Config, logger *zap.Logger) (Producer, error) {
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.AllowAutoTopicCreation(),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0), // a DDL waits for each of these
+		kgo.ProducerLinger(0),                   // a DDL waits for each of these
+		kgo.ProducerBatchMaxBytes(kafkaLongest), // the broker may take less, and says so then
 		// Channels have one partition. A topic that was made with more is written to its first, as Milvus reads it.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RecordDeliveryTimeout(cfg.Timeout),
@@ -132,6 +137,9 @@ func (k *kafka) Send(ctx context.Context, channel string, m Message) ([]byte, er
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("send to %s: %w", channel, errors.Join(context.Cause(ctx), err))
+		}
+		if said := (*kerr.Error)(nil); errors.As(err, &said) && !said.Retriable {
+			return nil, refused(Kafka, channel, err)
 		}
 		return nil, unavailable(Kafka, channel, err)
 	}

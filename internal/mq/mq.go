@@ -54,3 +54,8 @@ func Open(cfg Config, logger *zap.Logger) (Producer, error) {
 func unavailable(broker, channel string, cause error) error {
 	return errs.Unavailable.With(cause.Error(), errs.F("broker", broker), errs.F("channel", channel))
 }
+
+// refused is the error of a Send that the broker will never take.
+func refused(broker, channel string, cause error) error {
+	return errs.MqInternal.With(cause.Error(), errs.F("broker", broker), errs.F("channel", channel))
+}

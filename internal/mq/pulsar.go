@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,9 @@ func openPulsar(cfg Config, logger *zap.Logger) (Producer, error) {
 		MetricsRegisterer: prometheus.NewPedanticRegistry(), // not among ours
 	}
 	if cfg.Pulsar.AuthPlugin != "" {
+		if strings.Contains(strings.ToLower(cfg.Pulsar.AuthPlugin), "athenz") { // docs/adr/0005
+			return nil, fmt.Errorf("pulsar.authPlugin: %q is not built in; token, tls, basic and oauth2 are", cfg.Pulsar.AuthPlugin)
+		}
 		auth, err := pulsar.NewAuthentication(cfg.Pulsar.AuthPlugin, cfg.Pulsar.AuthParams)
 		if err != nil {
 			return nil, fmt.Errorf("pulsar.authPlugin: %w", err)
@@ -85,6 +89,8 @@ func (p *pulsarProducer) Send(ctx context.Context, channel string, m Message) ([
 		return got.id.Serialize(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("send to %s: %w", channel, errors.Join(context.Cause(ctx), got.err))
+	case errors.Is(got.err, pulsar.ErrMessageTooLarge):
+		return nil, refused(Pulsar, channel, got.err)
 	}
 	return nil, unavailable(Pulsar, channel, got.err)
 }

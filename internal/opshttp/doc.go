@@ -11,7 +11,8 @@
 //	/debug/pprof/            if enabled
 //
 // /livez is for a probe that kills: no state of etcd makes it fail. /readyz is for one that routes or that holds a rolling
-// update. /healthz is kept as Milvus' charts and operators know it.
+// update: an active coordinator that is cut off from etcd, and so answers no call, is Abnormal there and in
+// /management/check/ready. /healthz is kept as Milvus' charts and operators know it, and as they kill by it: there it is not.
 //
 // The package itself changes nothing but the log level, and asks for no password; the port is not for the public.
 package opshttp

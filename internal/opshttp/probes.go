@@ -77,10 +77,10 @@ func (p probes) readyz(w http.ResponseWriter, _ *http.Request) {
 	roles := p.status()
 	answer := readiness{Ready: len(roles) > 0, Roles: []readinessRole{}}
 	for _, role := range roles {
-		ready := role.serving() && role.Loaded
+		ready := role.ready()
 		answer.Ready = answer.Ready && ready
 		answer.Roles = append(answer.Roles, readinessRole{
-			Role: role.Name, Ready: ready, State: role.State.String(), ServerID: role.ServerID,
+			Role: role.Name, Ready: ready, State: role.state().String(), ServerID: role.ServerID,
 			Registered: role.Registered, Loaded: role.Loaded,
 		})
 	}
@@ -102,11 +102,11 @@ func (p probes) checkReady(w http.ResponseWriter, r *http.Request) {
 		if role.Name != name {
 			continue
 		}
-		if role.Registered && role.State == commonpb.StateCode_Healthy {
+		if role.Registered && role.state() == commonpb.StateCode_Healthy {
 			write(w, http.StatusOK, textType, []byte(`{"msg": "OK"}`))
 			return
 		}
-		reason = fmt.Sprintf("%s is %s", name, role.State)
+		reason = fmt.Sprintf("%s is %s", name, role.state())
 	}
 	msg := struct {
 		Msg string `json:"msg"`

@@ -24,6 +24,7 @@ type RoleStatus struct {
 	ServerID   int64     // 0 before it is registered
 	Registered bool      // its session is in etcd
 	Loaded     bool      // its tables hold the metadata
+	Overdue    bool      // it is Healthy, but etcd has not confirmed that lately: calls are refused
 	Term       int64     // that it serves; 0 in standby
 	Since      time.Time // of its state
 }
@@ -31,6 +32,17 @@ type RoleStatus struct {
 // serving tells what Milvus calls healthy.
 func (r RoleStatus) serving() bool {
 	return r.Registered && (r.State == commonpb.StateCode_Healthy || r.State == commonpb.StateCode_StandBy)
+}
+
+// ready tells whether it does its work, or would at once.
+func (r RoleStatus) ready() bool { return r.serving() && r.Loaded && !r.Overdue }
+
+// state is what a caller finds: the refusal of a role that is overdue says Abnormal.
+func (r RoleStatus) state() commonpb.StateCode {
+	if r.Overdue && r.State == commonpb.StateCode_Healthy {
+		return commonpb.StateCode_Abnormal
+	}
+	return r.State
 }
 
 // Config is what the server needs to know.

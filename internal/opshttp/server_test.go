@@ -33,6 +33,7 @@ var (
 	abnormal     = role(commonpb.StateCode_Abnormal)
 	initializing = role(commonpb.StateCode_Initializing)
 	unregistered = RoleStatus{Name: "rootcoord", State: commonpb.StateCode_StandBy, Loaded: true}
+	overdue      = RoleStatus{Name: "rootcoord", State: commonpb.StateCode_Healthy, ServerID: 5, Registered: true, Loaded: true, Overdue: true}
 	unloaded     = RoleStatus{Name: "rootcoord", State: commonpb.StateCode_StandBy, ServerID: 5, Registered: true}
 )
 
@@ -59,6 +60,7 @@ func TestHealthz(t *testing.T) {
 		text  string
 		json  string
 	}{
+		"cut off":        {[]RoleStatus{overdue}, 200, "OK", `{"state":"OK","detail":[{"name":"rootcoord","code":1}]}`},
 		"healthy":        {[]RoleStatus{healthy}, 200, "OK", `{"state":"OK","detail":[{"name":"rootcoord","code":1}]}`},
 		"standby":        {[]RoleStatus{standby}, 200, "OK", `{"state":"OK","detail":[{"name":"rootcoord","code":3}]}`},
 		"abnormal":       {[]RoleStatus{abnormal}, 500, "Not all components are healthy, 0/1", `{"state":"Not all components are healthy, 0/1","detail":[{"name":"rootcoord","code":2}]}`},
@@ -88,7 +90,7 @@ func TestReadyz(t *testing.T) {
 	}{
 		"healthy": {[]RoleStatus{healthy}, 200}, "standby": {[]RoleStatus{standby}, 200},
 		"tables not loaded": {[]RoleStatus{unloaded}, 503}, "not registered": {[]RoleStatus{unregistered}, 503},
-		"one of two": {[]RoleStatus{healthy, abnormal}, 503}, "no role yet": {nil, 503},
+		"one of two": {[]RoleStatus{healthy, abnormal}, 503}, "cut off from etcd": {[]RoleStatus{overdue}, 503}, "no role yet": {nil, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := ask(handler(false, c.roles...), "GET", "/readyz", "")
@@ -108,6 +110,7 @@ func TestCheckReadyIsForTheActiveOne(t *testing.T) {
 		body string
 	}{
 		"active":        {healthy, "?role=rootcoord", 200, `{"msg": "OK"}`},
+		"cut off":       {overdue, "?role=rootcoord", 500, `{"msg":"failed to check component ready, rootcoord is Abnormal"}`},
 		"standby":       {standby, "?role=rootcoord", 500, `{"msg":"failed to check component ready, rootcoord is StandBy"}`},
 		"another role":  {healthy, "?role=datacoord", 500, `{"msg":"failed to check component ready, no role datacoord in this process"}`},
 		"role missing":  {healthy, "", 500, `{"msg":"failed to check component ready, role is missing"}`},

@@ -54,7 +54,7 @@ func (s standings) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, role := range s.cfg.Status() {
 		answer.Roles = append(answer.Roles, RoleStanding{
-			Role: role.Name, ServerID: role.ServerID, State: role.State.String(), Term: role.Term, Since: role.Since,
+			Role: role.Name, ServerID: role.ServerID, State: role.state().String(), Term: role.Term, Since: role.Since,
 			Loaded: role.Loaded, Revision: reached[role.Name],
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/errs"
 )
 
@@ -123,7 +124,7 @@ func (m *member) ask(ctx context.Context, ask call) error {
 			return nil
 		}
 		var remote *errs.RemoteError
-		if !errors.As(err, &remote) || !remote.Retriable() || sleep(ctx, pause) != nil {
+		if !errors.As(err, &remote) || !remote.Retriable() || clock.Sleep(ctx, pause) != nil {
 			return err
 		}
 	}
@@ -141,15 +142,4 @@ func harmless(err error) bool {
 		return strings.Contains(status.Convert(err).Message(), errs.NodeNotMatch.Error())
 	}
 	return false
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -93,7 +93,8 @@ func Requests(e Expiry, source int64) ([]*proxypb.InvalidateCollMetaCacheRequest
 
 const invalidateMeta = "InvalidateCollectionMetaCache"
 
-// Expire makes all proxies forget what a DDL has changed. Call it when the DDL is committed.
+// Expire makes all proxies forget what a DDL has changed. Call it when the DDL is committed; for a new collection before that,
+// and once: at the message of a drop, which is what they get, they close their stream of inserts into that collection.
 func (c *Caller) Expire(ctx context.Context, e Expiry) error {
 	requests, err := Requests(e, c.source)
 	if err != nil || len(requests) == 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/coord"
 	"github.com/milvus-coord/milvus/internal/metatable"
 	"github.com/milvus-coord/milvus/internal/metatable/tableset"
+	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
 
@@ -25,14 +26,16 @@ type Config struct {
 
 // Deps are the parts that QueryCoord is given.
 type Deps struct {
-	Client *clientv3.Client
-	Logger *zap.Logger
+	Client  *clientv3.Client
+	Logger  *zap.Logger
+	Metrics *metrics.QueryCoord // nil: nothing is measured
 }
 
 // QueryCoord is the role: tables that follow etcd for as long as the process lives.
 type QueryCoord struct {
 	cfg      Config
 	logger   *zap.Logger
+	metrics  *metrics.QueryCoord
 	tables   *tableset.Set[*tables]
 	follower *metatable.Follower
 }
@@ -49,7 +52,7 @@ func New(cfg Config, deps Deps) (*QueryCoord, error) {
 	root := cfg.MetaRoot + "/"
 	set := tableset.New(func() *tables { return newTables(root, unzip) })
 	return &QueryCoord{
-		cfg: cfg, logger: deps.Logger, tables: set,
+		cfg: cfg, logger: deps.Logger, metrics: deps.Metrics, tables: set,
 		follower: metatable.New(metatable.Config{
 			Name: Name, Client: deps.Client, Prefixes: prefixes(root), State: set, Logger: deps.Logger,
 		}),
@@ -64,6 +67,9 @@ func (q *QueryCoord) CatchUp(ctx context.Context, revision int64) int64 {
 	_ = q.follower.Barrier(ctx, revision) // what has been reached is the answer
 	return q.follower.Applied()
 }
+
+// Damaged is the number of records that do not decode.
+func (q *QueryCoord) Damaged() int { return len(q.tables.Quarantined()) }
 
 // Loaded is closed when the tables hold a first snapshot.
 func (q *QueryCoord) Loaded() <-chan struct{} { return q.follower.Loaded() }
@@ -86,6 +92,7 @@ func (q *QueryCoord) Activate(ctx context.Context, term *sessionutil.Term) (coor
 	q.logger.Info("QueryCoord Register Finished")
 	return coord.Instance{
 		Server:  &service{},
+		Run:     q.measure,
 		Started: func() { logStarted(q.logger) },
 		Steps:   []coord.Step{caughtUp},
 	}, nil

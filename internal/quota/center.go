@@ -46,6 +46,7 @@ type Metrics struct {
 	States        *prometheus.GaugeVec // 1 for each denial; labels: its reason, and the database's name or "cluster"
 	DeniedWriting prometheus.Counter   // how often writing began to be denied somewhere by force
 	Ratios        *prometheus.GaugeVec // by how much writing is slowed down, from 0 to 1; label: the collection's id
+	Delays        *prometheus.GaugeVec // by how many ms nodes are behind with what they have read; labels: role and id
 }
 
 // Deps are the parts of a center.
@@ -84,6 +85,9 @@ func (c *Center) Run(ctx context.Context) error {
 	}
 	if w := c.cfg.Writing; c.deps.Query != nil && (w.QueryMemory != (Levels{}) || w.Growing != (Levels{}) || w.MaxDelay > 0) {
 		group.Go(func() error { c.measure(ctx, "QueryCoord", c.deps.Query, c.acceptQuery); return nil })
+	}
+	if c.deps.Metrics != nil {
+		defer c.deps.Metrics.Delays.Reset()
 	}
 	return group.Wait()
 }
@@ -242,7 +246,9 @@ func (c *Center) acceptData(topology string) error {
 	if err != nil {
 		return err
 	}
-	slowed := slowdowns(c.cfg.Writing, nodes, time.Now())
+	now := time.Now()
+	c.showDelays("datanode", nodes, now)
+	slowed := slowdowns(c.cfg.Writing, nodes, now)
 	c.use.Store(use)
 	c.dataSlowed.Store(&slowed)
 	return nil
@@ -253,7 +259,23 @@ func (c *Center) acceptQuery(topology string) error {
 	if err != nil {
 		return err
 	}
-	slowed := slowdowns(c.cfg.Writing, nodes, time.Now())
+	now := time.Now()
+	c.showDelays("querynode", nodes, now)
+	slowed := slowdowns(c.cfg.Writing, nodes, now)
 	c.querySlowed.Store(&slowed)
 	return nil
+}
+
+// showDelays shows what the nodes of a role told of their time ticks.
+func (c *Center) showDelays(role string, nodes []nodeLoad, now time.Time) {
+	if c.deps.Metrics == nil {
+		return
+	}
+	delays := c.deps.Metrics.Delays
+	delays.DeletePartialMatch(prometheus.Labels{"role_name": role}) // nodes that are gone
+	for _, n := range nodes {
+		if n.Tick > 0 {
+			delays.WithLabelValues(role, strconv.FormatInt(n.ID, 10)).Set(float64(n.delay(now).Milliseconds()))
+		}
+	}
 }

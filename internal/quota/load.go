@@ -29,6 +29,7 @@ type Rate struct{ Max, Min float64 }
 // nodeLoad is what one query node or data node tells of itself.
 type nodeLoad struct {
 	memory      Levels // of its kind
+	ID          int64
 	Total       float64
 	Used        float64
 	Growing     float64
@@ -58,6 +59,7 @@ func parseLoad(topology, key string, memory Levels) ([]nodeLoad, error) {
 		return nil, fmt.Errorf("quota: a coordinator's metrics: %w", err)
 	}
 	var nodes []struct {
+		ID    int64    `json:"id"`
 		Quota *metrics `json:"quota_metrics"`
 	}
 	if raw, there := t.Cluster[key]; there {
@@ -71,7 +73,7 @@ func parseLoad(topology, key string, memory Levels) ([]nodeLoad, error) {
 			continue
 		}
 		one := nodeLoad{
-			memory: memory, Total: n.Quota.Hms.Memory, Used: n.Quota.Hms.Usage, Growing: n.Quota.GrowingSegmentsSize,
+			memory: memory, ID: n.ID, Total: n.Quota.Hms.Memory, Used: n.Quota.Hms.Usage, Growing: n.Quota.GrowingSegmentsSize,
 			Collections: n.Quota.Effect.CollectionIDs,
 		}
 		if n.Quota.Fgm.NumFlowGraph > 0 {
@@ -80,4 +82,9 @@ func parseLoad(topology, key string, memory Levels) ([]nodeLoad, error) {
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// delay is by how much the node's time ticks are behind.
+func (n nodeLoad) delay(now time.Time) time.Duration {
+	return now.Sub(time.UnixMilli(int64(n.Tick >> 18))) //nolint:gosec // 46 bits
 }

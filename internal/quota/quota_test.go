@@ -279,6 +279,7 @@ func TestNewsAreSentAtOnce(t *testing.T) {
 		States:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "s"}, []string{"quota_states", "name"}),
 		DeniedWriting: prometheus.NewCounter(prometheus.CounterOpts{Name: "c"}),
 		Ratios:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "r"}, []string{"collection_id"}),
+		Delays:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "d"}, []string{"role_name", "node_id"}),
 	}
 	stop := run(t, New(Config{Interval: time.Hour}, Deps{Proxies: proxies, Meta: meta, Metrics: m, Logger: zaptest.NewLogger(t)}))
 	proxies.set(1)
@@ -396,4 +397,20 @@ func TestLoadOfQueryNodes(t *testing.T) {
 	}
 	says(t, root.GetChildren()[1].GetChildren()[10], 5, commonpb.ErrorCode_MemoryQuotaExhausted, writes...)
 	says(t, root.GetChildren()[2].GetChildren()[20], 5, commonpb.ErrorCode_MemoryQuotaExhausted, writes...)
+}
+
+func TestDelaysOfNodesAreShown(t *testing.T) {
+	delays := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "d"}, []string{"role_name", "node_id"})
+	c := New(Config{}, Deps{Metrics: &Metrics{Delays: delays}})
+	now := time.UnixMilli(1_800_000_000_000)
+	tick := func(behind time.Duration) uint64 { return uint64(now.Add(-behind).UnixMilli()) << 18 } //nolint:gosec // after 1970
+	c.showDelays("datanode", []nodeLoad{{ID: 7, Tick: tick(0)}}, now)
+	c.showDelays("querynode", []nodeLoad{{ID: 1, Tick: tick(3 * time.Second)}, {ID: 2}}, now)
+	c.showDelays("datanode", nil, now)
+	require.Equal(t, `label:{name:"node_id" value:"1"} label:{name:"role_name" value:"querynode"} gauge:{value:3000}`, gathered(t, delays),
+		"the data node is gone, and the other query node has no flow graph")
+
+	nodes, err := parseLoad(topology("connected_nodes", 1, now), "connected_nodes", Levels{})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, nodes[0].ID)
 }

@@ -29,8 +29,7 @@ func slowdowns(cfg Writing, nodes []nodeLoad, now time.Time) map[int64]slowdown 
 			}
 		}
 		if cfg.MaxDelay > 0 && n.Tick > 0 {
-			delay := now.Sub(time.UnixMilli(int64(n.Tick >> 18))) //nolint:gosec // 46 bits
-			bound(float64(cfg.MaxDelay-delay)/float64(cfg.MaxDelay), commonpb.ErrorCode_TimeTickLongDelay)
+			bound(float64(cfg.MaxDelay-n.delay(now))/float64(cfg.MaxDelay), commonpb.ErrorCode_TimeTickLongDelay)
 		}
 		if n.Total > 0 {
 			bound(n.memory.left(n.Used/n.Total), commonpb.ErrorCode_MemoryQuotaExhausted)

@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,26 +61,44 @@ func (w *Writer) CreateRole(ctx context.Context, name string) error {
 	return w.apply(ctx, func(c *change) { c.put(w.keys.role(name), "") })
 }
 
-// DropRole removes a role with its memberships and grants.
+// DropRole removes a role with its memberships and grants. Of more grants than fit into one transaction some go before: left
+// behind, they would be those of the next role of that name.
 func (w *Writer) DropRole(ctx context.Context, name string) error {
-	return w.apply(ctx, func(c *change) {
-		for _, user := range c.tables.UsersOf(name) {
-			c.remove(w.keys.member(user, name))
+	for {
+		whole := false
+		err := w.apply(ctx, func(c *change) {
+			keys := grantKeys(c.tables, name)
+			if whole = len(keys) <= grantsAtOnce; !whole {
+				keys = keys[:grantsAtOnce]
+			}
+			for _, key := range keys {
+				c.remove(key)
+			}
+			if !whole {
+				return
+			}
+			for _, user := range c.tables.UsersOf(name) {
+				c.remove(w.keys.member(user, name))
+			}
+			c.remove(w.keys.role(name))
+		})
+		if err != nil || whole {
+			return err
 		}
-		for _, key := range grantKeys(c.tables, name) {
-			c.remove(key)
-		}
-		c.tables.objectsOf(name, func(key, _ string, _ Object) { c.remove(key) })
-		c.remove(w.keys.role(name))
-	})
+	}
 }
 
+// grantsAtOnce is how many keys of grants DropRole removes in one transaction. It leaves room for the memberships.
+const grantsAtOnce = 1000
+
+// grantKeys are the keys of a role's grants, and then those of the objects that these are about.
 func grantKeys(t *Tables, role string) []string {
 	var keys []string
 	t.grants(role)(func(_ Grant, key string) bool {
 		keys = append(keys, key)
 		return true
 	})
+	t.objectsOf(role, func(key, _ string, _ Object) { keys = append(keys, key) })
 	return keys
 }
 
@@ -245,10 +264,18 @@ func (c *change) putUser(name, hash string) {
 	c.replace(c.keys.user(name), string(value))
 }
 
+// putGroup keeps what a later Milvus may have added to the record and to the members that stay.
 func (c *change) putGroup(name string, members []string) {
-	info := &milvuspb.PrivilegeGroupInfo{GroupName: name}
+	info, there := &milvuspb.PrivilegeGroupInfo{GroupName: name}, map[string]*milvuspb.PrivilegeEntity{}
+	if row, found, _ := c.tables.groups.Get(c.keys.group(name)); found { // what does not decode, replace refuses
+		info, _ = proto.Clone(row.Value).(*milvuspb.PrivilegeGroupInfo)
+	}
+	for _, p := range info.GetPrivileges() {
+		there[p.GetName()] = p
+	}
+	info.Privileges = nil
 	for _, member := range slices.Sorted(slices.Values(members)) {
-		info.Privileges = append(info.Privileges, &milvuspb.PrivilegeEntity{Name: member})
+		info.Privileges = append(info.Privileges, cmp.Or(there[member], &milvuspb.PrivilegeEntity{Name: member}))
 	}
 	value, err := proto.Marshal(info)
 	if err != nil && c.err == nil {

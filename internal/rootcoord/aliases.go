@@ -8,6 +8,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
 	"github.com/milvus-coord/milvus/internal/errs"
@@ -56,14 +57,19 @@ func (h *aliasHandlers) CreateAlias(ctx context.Context, req *milvuspb.CreateAli
 		if err != nil {
 			return err
 		}
-		if a := h.meta.alias(db, req.GetAlias()); a != nil {
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil {
+			return err
+		}
+		if a != nil {
 			if a.Info.GetCollectionId() == c.ID() {
 				return nil
 			}
 			return errs.AliasAlreadyExists.With(fmt.Sprintf("%s is alias to another collection: %s", req.GetAlias(), h.nameOf(a)),
 				errs.F("database", db.Info.GetName()), errs.F("alias", req.GetAlias()))
 		}
-		return h.put(ctx, commonpb.MsgType_CreateAlias, db, req.GetAlias(), c)
+		record := &etcdpb.AliasInfo{AliasName: req.GetAlias(), DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated}
+		return h.put(ctx, commonpb.MsgType_CreateAlias, db, record, c)
 	}))
 }
 
@@ -78,31 +84,43 @@ func (h *aliasHandlers) AlterAlias(ctx context.Context, req *milvuspb.AlterAlias
 		if err != nil {
 			return err
 		}
-		a := h.meta.alias(db, req.GetAlias())
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil {
+			return err
+		}
 		if a == nil {
 			return aliasNotFound(db, req.GetAlias())
 		}
 		if a.Info.GetCollectionId() == c.ID() {
+			h.expireAlias(ctx, commonpb.MsgType_AlterAlias, db, req.GetAlias(), c)
 			return nil
 		}
-		return h.put(ctx, commonpb.MsgType_AlterAlias, db, req.GetAlias(), c)
+		record, _ := proto.Clone(a.Info).(*etcdpb.AliasInfo)
+		record.DbId = db.Info.GetId() // it may lie where there were no databases
+		return h.put(ctx, commonpb.MsgType_AlterAlias, db, record, c)
 	}))
 }
 
-func (h *aliasHandlers) put(ctx context.Context, kind commonpb.MsgType, db *model.Database, alias string, c *model.Collection) error {
+// put makes record that of an alias of c from now on, and writes it.
+func (h *aliasHandlers) put(
+	ctx context.Context, kind commonpb.MsgType, db *model.Database, record *etcdpb.AliasInfo, c *model.Collection,
+) error {
 	ts, err := h.timestamps.Alloc(ctx, 1)
 	if err != nil {
 		return err
 	}
-	record := &etcdpb.AliasInfo{
-		AliasName: alias, CollectionId: c.ID(), CreatedTime: ts, DbId: db.Info.GetId(), State: etcdpb.AliasState_AliasCreated,
-	}
+	record.CollectionId, record.CreatedTime = c.ID(), ts
 	if err := h.writer.PutAlias(ctx, record); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.AliasPut)
-	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: alias})
+	h.expireAlias(ctx, kind, db, record.GetAliasName(), c)
 	return nil
+}
+
+// expireAlias expires an alias that now stands for c, or that stood for it.
+func (h *aliasHandlers) expireAlias(ctx context.Context, kind commonpb.MsgType, db *model.Database, alias string, c *model.Collection) {
+	h.expire(ctx, change{kind: kind, database: db.Info.GetName(), collection: c, name: alias})
 }
 
 // DropAlias takes a name from a collection. An alias that does not exist is dropped already.
@@ -116,8 +134,12 @@ func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRe
 		if err != nil {
 			return err
 		}
-		a := h.meta.alias(db, req.GetAlias())
+		a, err := h.meta.alias(db, req.GetAlias())
+		if err != nil {
+			return err
+		}
 		if a == nil {
+			h.expireAlias(ctx, commonpb.MsgType_DropAlias, db, req.GetAlias(), nil)
 			return nil
 		}
 		target := h.meta.view.Collection(a.Info.GetCollectionId())
@@ -125,7 +147,7 @@ func (h *aliasHandlers) DropAlias(ctx context.Context, req *milvuspb.DropAliasRe
 			return err
 		}
 		failpoint.Reach(failpoint.AliasDropped)
-		h.expire(ctx, change{kind: commonpb.MsgType_DropAlias, database: db.Info.GetName(), collection: target, name: req.GetAlias()})
+		h.expireAlias(ctx, commonpb.MsgType_DropAlias, db, req.GetAlias(), target)
 		return nil
 	}))
 }
@@ -152,7 +174,10 @@ func behind(r catalog.Reader, database, alias string) (*model.Collection, error)
 	if err != nil {
 		return nil, err
 	}
-	a := r.Alias(db.Info.GetId(), alias)
+	a, err := aliasIn(r, db, alias)
+	if err != nil {
+		return nil, err
+	}
 	if a == nil {
 		return nil, aliasNotFound(db, alias)
 	}
@@ -163,7 +188,7 @@ func behind(r catalog.Reader, database, alias string) (*model.Collection, error)
 	case !c.Created():
 		return nil, aliasNotFound(db, alias)
 	}
-	return c, nil
+	return sound(c)
 }
 
 // ListAliases lists the aliases of a collection, by its real name, or of a whole database if none is named.

@@ -33,9 +33,11 @@ func (h *collectionHandlers) AlterCollection(ctx context.Context, req *milvuspb.
 			if schema.SameParams(properties, c.Info.GetProperties()) {
 				return nil, nil
 			}
-			info, _ := proto.Clone(c.Info).(*etcdpb.CollectionInfo)
-			info.DbId, info.Properties = c.DBID(), properties
-			return func(ctx context.Context) error { return h.writer.AlterCollection(ctx, info) }, nil
+			return func(ctx context.Context, ts uint64) error {
+				info, _ := proto.Clone(c.Info).(*etcdpb.CollectionInfo)
+				info.DbId, info.Properties, info.UpdateTimestamp = c.DBID(), properties, ts
+				return h.writer.AlterCollection(ctx, info)
+			}, nil
 		})
 }
 
@@ -64,12 +66,13 @@ func (h *collectionHandlers) AlterCollectionField(
 			}
 			field, _ := proto.Clone(old).(*schemapb.FieldSchema)
 			field.TypeParams = params
-			return func(ctx context.Context) error { return h.writer.AlterField(ctx, c.ID(), field) }, nil
+			return func(ctx context.Context, ts uint64) error { return h.writer.AlterField(ctx, c.ID(), field, ts) }, nil
 		})
 }
 
-// work writes a change that has been found valid.
-type work func(context.Context) error
+// work writes a change that has been found valid, as of ts: clients of the line compare that with what they know, to find
+// out whether the schema by which they write is an old one.
+type work func(ctx context.Context, ts uint64) error
 
 // alter changes one collection under its lock. plan says how, and nil if it is as it is wanted already.
 func (h *collectionHandlers) alter(
@@ -82,13 +85,19 @@ func (h *collectionHandlers) alter(
 			return err
 		}
 		write, err := plan(c)
-		if err != nil || write == nil {
+		if err != nil {
 			return err
 		}
-		if err := write(ctx); err != nil {
-			return err
+		if write != nil { // else it is so already, and those below may not have heard of it
+			ts, err := h.timestamps.Alloc(ctx, 1)
+			if err != nil {
+				return err
+			}
+			if err := write(ctx, ts); err != nil {
+				return err
+			}
+			failpoint.Reach(failpoint.CollectionAltered)
 		}
-		failpoint.Reach(failpoint.CollectionAltered)
 		h.tellAltered(ctx, database, c)
 		if now := h.meta.view.Collection(c.ID()); now != nil {
 			h.endReplication(database, c.Name(), c.Info.GetProperties(), now.Info.GetProperties())

@@ -57,6 +57,26 @@ func TestAlterCollection(t *testing.T) {
 	require.True(t, proto.Equal(was, is), "the next term describes it alike:\n%v\n%v", was, is)
 }
 
+// Clients send with their rows the time of the schema that they know, and proxies compare it with this one.
+func TestAlterationsTellWhen(t *testing.T) {
+	s := newCluster(t).start(t)
+	s.create(t, "books")
+	was, err := s.describe(t, "books")
+	require.NoError(t, err)
+	require.Equal(t, was.GetCreatedTimestamp(), was.GetUpdateTimestamp())
+	for name, alter := range map[string]func() error{
+		"collection": func() error { return s.alterCollection(t, "books", pairs("a", "1")) },
+		"field":      func() error { return s.alterField(t, "books", "vec", "mmap.enabled", "true") },
+	} {
+		require.NoError(t, alter())
+		is, err := s.describe(t, "books")
+		require.NoError(t, err)
+		require.Greater(t, is.GetUpdateTimestamp(), was.GetUpdateTimestamp(), name)
+		require.Equal(t, was.GetCreatedTimestamp(), is.GetCreatedTimestamp(), name)
+		was = is
+	}
+}
+
 func TestAlterCollectionThatIsSoAlreadyWritesNothing(t *testing.T) {
 	c := newCluster(t)
 	s := c.start(t)

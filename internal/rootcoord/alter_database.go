@@ -37,11 +37,15 @@ func (h *databaseHandlers) AlterDatabase(ctx context.Context, req *rootcoordpb.A
 		if err != nil {
 			return err
 		}
+		if err := soundDatabase(db); err != nil {
+			return err
+		}
 		if err := h.checkReplication(db, set); err != nil {
 			return err
 		}
 		properties := changeProperties(db.Info.GetProperties(), set, deleted)
 		if schema.SameParams(properties, db.Info.GetProperties()) {
+			h.expire(ctx, change{kind: commonpb.MsgType_AlterDatabase, database: db.Info.GetName()})
 			return nil
 		}
 		return h.alter(ctx, db, properties)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/model"
 )
@@ -29,22 +30,36 @@ type change struct {
 // readers, with a timestamp allocated here: reads take no locks, so a proxy may have fetched the old state with a
 // RequestTime later than the DDL's own time, but not later than this one.
 //
+// A DDL that finds its work done expires the caches all the same: it may be one that is sent again because the term that did
+// the work ended before it came to this.
+//
 // The DDL is done, so its caller is told of success whatever becomes of this. What fails is tried again in the background
 // for as long as the term lives.
 func (p *parts) expire(ctx context.Context, c change) {
-	try := func(ctx context.Context) error {
-		ts, err := p.timestamps.Alloc(ctx, 1)
-		if err != nil {
-			return err
-		}
-		c.ts = ts
-		return p.caches.Expire(ctx, c)
-	}
-	if try(ctx) != nil {
+	if p.expireOnce(ctx, c) != nil {
 		id := int64(0)
 		if c.collection != nil {
 			id = c.collection.ID()
 		}
-		p.chores.start("expire caches after "+c.kind.String(), id, step{"expire", try})
+		p.chores.start("expire caches after "+c.kind.String(), id, step{"expire", func(ctx context.Context) error { return p.expireOnce(ctx, c) }})
+	}
+}
+
+// expireOnce is a single try.
+func (p *parts) expireOnce(ctx context.Context, c change) error {
+	ts, err := p.timestamps.Alloc(ctx, 1)
+	if err != nil {
+		return err
+	}
+	c.ts = ts
+	return p.caches.Expire(ctx, c)
+}
+
+// expireNew expires the name of a collection that is about to be created. This one comes first and is never repeated: the
+// message is that of a drop, the only one that proxies know for it, and they close the stream of inserts by its id. Nothing
+// depends on it, because whoever took the name from something else has expired it.
+func (p *parts) expireNew(ctx context.Context, database string, c *model.Collection) {
+	if err := p.expireOnce(ctx, change{kind: commonpb.MsgType_CreateCollection, database: database, collection: c, name: c.Name()}); err != nil {
+		p.logger.Warn("proxies have not heard of a collection that is being created", zap.String("collection", c.Name()), zap.Error(err))
 	}
 }

@@ -3,6 +3,7 @@ package rootcoord
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,33 +11,29 @@ import (
 )
 
 // channelPool deals the physical DML channels out to new collections: those with the fewest collections first, then
-// those this process has dealt out least, then by number. It lives for one term.
+// those this process has dealt out least, then in their order. It lives for one term.
 type channelPool struct {
-	prefix string
-
 	mu       sync.Mutex
-	channels []channelLoad // by number
+	channels []channelLoad
+	numbers  map[string]int // of the channels, by name
+	// strays count the collections on channels that are not of the pool, as after a change of the configuration. No new
+	// collection comes there, but readers wait for time ticks.
+	strays map[string]int
 }
 
 type channelLoad struct {
-	number      int
+	name        string
 	collections int // live collections that use the channel, in whatever state
 	dealt       int // times given out by this process
 }
 
-// newChannelPool makes a pool of the configured size over what collections use already. It grows to hold every numbered
-// channel in use; names of another form count for nothing.
-func newChannelPool(cluster string, size int, inUse map[string]int) *channelPool {
-	p := &channelPool{prefix: cluster + "-rootcoord-dml_"}
-	for name := range inUse {
-		if i, ok := p.number(name); ok {
-			size = max(size, i+1)
-		}
-	}
-	p.channels = make([]channelLoad, size)
-	for i := range p.channels {
-		p.channels[i].number = i
-		p.channels[i].collections = inUse[p.name(i)]
+// newChannelPool makes a pool of these channels over what collections use already.
+func newChannelPool(names []string, inUse map[string]int) *channelPool {
+	p := &channelPool{channels: make([]channelLoad, len(names)), numbers: make(map[string]int, len(names)), strays: maps.Clone(inUse)}
+	for i, name := range names {
+		p.channels[i] = channelLoad{name: name, collections: inUse[name]}
+		p.numbers[name] = i
+		delete(p.strays, name)
 	}
 	return p
 }
@@ -44,15 +41,20 @@ func newChannelPool(cluster string, size int, inUse map[string]int) *channelPool
 // maxChannels bounds what a stray channel name can make the pool grow to.
 const maxChannels = 1 << 16
 
-func (p *channelPool) name(i int) string { return p.prefix + strconv.Itoa(i) }
-
-func (p *channelPool) number(name string) (int, bool) {
-	digits, ok := strings.CutPrefix(name, p.prefix)
-	if !ok {
-		return 0, false
+// channelNames are the channels of a pool of so many, and up to the last numbered one in use. prefix begins every name.
+func channelNames(prefix string, size int, inUse map[string]int) []string {
+	prefix += "_"
+	for name := range inUse {
+		digits, numbered := strings.CutPrefix(name, prefix)
+		if i, err := strconv.Atoi(digits); numbered && err == nil && i >= 0 && i < maxChannels && strconv.Itoa(i) == digits {
+			size = max(size, i+1)
+		}
 	}
-	i, err := strconv.Atoi(digits)
-	return i, err == nil && i >= 0 && i < maxChannels && p.name(i) == name
+	names := make([]string, size)
+	for i := range names {
+		names[i] = prefix + strconv.Itoa(i)
+	}
+	return names
 }
 
 // take deals out n distinct channels and counts a collection on each.
@@ -62,15 +64,20 @@ func (p *channelPool) take(n int) ([]string, error) {
 	if n > len(p.channels) {
 		return nil, fmt.Errorf("%d shards asked for, there are %d channels", n, len(p.channels))
 	}
-	order := slices.Clone(p.channels)
-	slices.SortFunc(order, func(a, b channelLoad) int {
-		return cmp.Or(cmp.Compare(a.collections, b.collections), cmp.Compare(a.dealt, b.dealt), cmp.Compare(a.number, b.number))
+	order := make([]int, len(p.channels))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := p.channels[i], p.channels[j]
+		return cmp.Or(cmp.Compare(a.collections, b.collections), cmp.Compare(a.dealt, b.dealt), cmp.Compare(i, j))
 	})
 	names := make([]string, n)
-	for i, c := range order[:n] {
-		p.channels[c.number].collections++
-		p.channels[c.number].dealt++
-		names[i] = p.name(c.number)
+	for i, number := range order[:n] {
+		c := &p.channels[number]
+		c.collections++
+		c.dealt++
+		names[i] = c.name
 	}
 	return names, nil
 }
@@ -80,8 +87,10 @@ func (p *channelPool) release(names []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, name := range names {
-		if i, ok := p.number(name); ok && i < len(p.channels) {
+		if i, ok := p.numbers[name]; ok {
 			p.channels[i].collections--
+		} else if p.strays[name]--; p.strays[name] <= 0 {
+			delete(p.strays, name)
 		}
 	}
 }
@@ -93,23 +102,17 @@ func (p *channelPool) used() []string {
 	var names []string
 	for _, c := range p.channels {
 		if c.collections > 0 {
-			names = append(names, p.name(c.number))
+			names = append(names, c.name)
 		}
 	}
-	return names
+	return append(names, slices.Sorted(maps.Keys(p.strays))...)
 }
 
-// inUse is the number of channels that collections use.
-func (p *channelPool) inUse() int {
+// size is the number of channels that there are to use.
+func (p *channelPool) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := 0
-	for _, c := range p.channels {
-		if c.collections > 0 {
-			n++
-		}
-	}
-	return n
+	return len(p.channels)
 }
 
 // virtualChannels are the channels of one collection's shards. The physical channel is what stands before the last '_'.

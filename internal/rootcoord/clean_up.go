@@ -145,6 +145,11 @@ func (p *parts) expireHidden(ctx context.Context, c *model.Collection) {
 	})
 }
 
+// expirePartition makes the proxies forget a partition, or that there is none.
+func (p *parts) expirePartition(ctx context.Context, kind commonpb.MsgType, database string, c *model.Collection, partition string) {
+	p.expire(ctx, change{kind: kind, database: database, collection: c, name: partition})
+}
+
 func (p *parts) databaseOf(c *model.Collection) (name string) {
 	p.meta.view.Read(func(r catalog.Reader) {
 		if db := r.Database(c.DBID()); db != nil {

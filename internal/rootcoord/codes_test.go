@@ -53,6 +53,17 @@ func TestEmptyRequests(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoNameIsNotMade(t *testing.T) {
+	s := newCluster(t).start(t)
+	s.create(t, "c")
+	_, err := s.CreateCollection(within(t), createRequest(""))
+	requireCode(t, 1100, err)
+	requireCode(t, 1100, s.createPartition(t, "c", ""))
+	_, err = s.RenameCollection(within(t), &milvuspb.RenameCollectionRequest{Base: base(commonpb.MsgType_RenameCollection), OldName: "c"})
+	requireCode(t, 1100, err)
+	require.Equal(t, []string{"c"}, s.show(t, ""))
+}
+
 func TestCreateCollectionCodes(t *testing.T) {
 	s := newCluster(t).start(t, func(l *Limits) { l.MaxShardNum = 8; l.MaxPartitionNum = 8 })
 	s.create(t, "taken")

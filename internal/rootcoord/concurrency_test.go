@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/pkg/v2/proto/etcdpb"
 	"github.com/stretchr/testify/require"
 
@@ -208,8 +211,19 @@ func TestChannelsAreSpread(t *testing.T) {
 		return err
 	})
 	for _, c := range s.collectionHandlers.channels.channels {
-		require.Equal(t, 8, c.collections, "channel %d", c.number)
+		require.Equal(t, 8, c.collections, "channel %s", c.name)
 	}
+}
+
+func TestChannelsThatWereMadeBeforehand(t *testing.T) {
+	s := newCluster(t).start(t, func(l *Limits) { l.Channels = []string{"topic_a", "topic_b"} })
+	s.create(t, "c", func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 2 })
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	require.Equal(t, []string{"topic_a", "topic_b"}, d.GetPhysicalChannelNames())
+	require.Equal(t, fmt.Sprintf("topic_b_%dv1", d.GetCollectionID()), d.GetVirtualChannelNames()[1])
+	_, err = s.CreateCollection(within(t), createRequest("d", func(r *milvuspb.CreateCollectionRequest) { r.ShardsNum = 3 }))
+	requireCode(t, G, err, "there are two")
 }
 
 // A caller that goes away is answered at once. Its write goes on, under its locks, until etcd has answered.
@@ -241,6 +255,27 @@ func TestCallerGoesAway(t *testing.T) {
 	require.Eventually(t, func() bool { return s.has(t, "c") }, time.Minute, 10*time.Millisecond)
 	s.create(t, "c")
 	s.drop(t, "c")
+}
+
+// etcd takes no record of that size. What was written before it is taken away again, and the name is free.
+func TestAFieldThatFitsNowhere(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	before := c.metadata(t)
+	tooLarge := createWith(vectorSchema("c", func(s *schemapb.CollectionSchema) {
+		for i := range 3 {
+			s.Fields = append(s.Fields, &schemapb.FieldSchema{
+				Name: fmt.Sprintf("f%d", i), DataType: schemapb.DataType_Int64, Description: strings.Repeat("x", (i+1)*600<<10),
+			})
+		}
+	}))
+	_, err := s.CreateCollection(within(t), tooLarge)
+	requireCode(t, G, err)
+	require.ErrorContains(t, err, "too large")
+	s.create(t, "c")
+	s.drop(t, "c")
+	require.Eventually(t, func() bool { return slices.Equal(before, c.metadata(t)) }, time.Minute, 10*time.Millisecond)
+	require.Equal(t, "1 databases, 0 collections, capacity 0", s.aliasHandlers.ledger.String())
 }
 
 // A foreign program that writes RootCoord's keys is noticed, not overwritten.

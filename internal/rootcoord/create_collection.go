@@ -39,6 +39,9 @@ func (h *collectionHandlers) CreateCollection(ctx context.Context, req *milvuspb
 	if err := checkType(req.GetBase(), commonpb.MsgType_CreateCollection); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("collection", req.GetCollectionName()); err != nil {
+		return nil, err
+	}
 	creation, err := h.check(req)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,9 @@ func (h *collectionHandlers) CreateCollection(ctx context.Context, req *milvuspb
 func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*creation, error) {
 	db, err := h.meta.database(req.GetDbName())
 	if err != nil {
+		return nil, err
+	}
+	if err := soundDatabase(db); err != nil {
 		return nil, err
 	}
 	if err := h.checkShards(int64(req.GetShardsNum())); err != nil {
@@ -82,7 +88,11 @@ func (h *collectionHandlers) check(req *milvuspb.CreateCollectionRequest) (*crea
 }
 
 func (h *collectionHandlers) checkShards(asked int64) error {
-	if most := int64(h.limits.DmlChannelNum); asked > most {
+	most := int64(h.limits.DmlChannelNum)
+	if named := len(h.limits.Channels); named > 0 {
+		most = int64(named)
+	}
+	if asked > most {
 		return fmt.Errorf("shard num (%d) exceeds max configuration (%d)", asked, most)
 	}
 	if most := int64(h.limits.MaxShardNum); asked > most {
@@ -115,6 +125,9 @@ func (h *collectionHandlers) ledgerEntry(req *milvuspb.CreateCollectionRequest, 
 func (h *collectionHandlers) create(ctx context.Context, cr *creation) error {
 	db, err := h.meta.database(cr.req.GetDbName())
 	if err != nil {
+		return err
+	}
+	if err := soundDatabase(db); err != nil {
 		return err
 	}
 	wanted := cr.info(db)
@@ -166,6 +179,8 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		}
 	}
 	c := &model.Collection{Info: info, Fields: cr.schema.GetFields(), Functions: cr.schema.GetFunctions(), Partitions: partitions}
+	h.expireNew(ctx, db.Info.GetName(), c)
+	failpoint.Reach(failpoint.CollectionExpired)
 	if h.data == nil {
 		err = h.writer.CreateCollection(ctx, c)
 	} else {
@@ -176,8 +191,6 @@ func (h *collectionHandlers) write(ctx context.Context, cr *creation, db *model.
 		return err
 	}
 	failpoint.Reach(failpoint.CollectionCreated)
-	h.expire(ctx, change{kind: commonpb.MsgType_CreateCollection, database: db.Info.GetName(), collection: c, name: c.Name()})
-	failpoint.Reach(failpoint.CollectionExpired)
 	return nil
 }
 

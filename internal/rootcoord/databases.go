@@ -66,8 +66,12 @@ func (h *databaseHandlers) DropDatabase(ctx context.Context, req *milvuspb.DropD
 	}
 	return status(h.ddl.do(ctx, keep(keylock.Write(databaseLock(name))), repeatable, func(ctx context.Context) error {
 		db, err := h.meta.database(name)
-		if err != nil {
-			return nil //nolint:nilerr // it does not exist
+		if err != nil { // it does not exist
+			h.expire(ctx, change{kind: commonpb.MsgType_DropDatabase, database: name})
+			return nil
+		}
+		if err := soundDatabase(db); err != nil {
+			return err
 		}
 		empty := true
 		h.meta.view.Read(func(r catalog.Reader) { empty = r.CollectionCount(db.Info.GetId()) == 0 })
@@ -107,6 +111,9 @@ func (h *databaseHandlers) DescribeDatabase(
 ) (*rootcoordpb.DescribeDatabaseResponse, error) {
 	db, err := h.meta.database(req.GetDbName())
 	if err != nil {
+		return nil, err
+	}
+	if err := soundDatabase(db); err != nil {
 		return nil, err
 	}
 	return &rootcoordpb.DescribeDatabaseResponse{

@@ -25,6 +25,7 @@ type ddl struct {
 	serverID int64
 	logger   *zap.Logger
 	locks    *keylock.Table
+	waited   func(ctx context.Context, took time.Duration) // for metrics
 
 	ctx    context.Context // of the term's work
 	cancel context.CancelCauseFunc
@@ -34,8 +35,8 @@ type ddl struct {
 	running sync.WaitGroup // Add under mu while not closed
 }
 
-func newDDL(term *sessionutil.Term, logger *zap.Logger) *ddl {
-	d := &ddl{serverID: term.ServerID(), logger: logger, locks: keylock.New()}
+func newDDL(term *sessionutil.Term, waited func(context.Context, time.Duration), logger *zap.Logger) *ddl {
+	d := &ddl{serverID: term.ServerID(), logger: logger, locks: keylock.New(), waited: waited}
 	d.ctx, d.cancel = context.WithCancelCause(term.Context())
 	return d
 }
@@ -73,10 +74,12 @@ const (
 
 // do runs work under the locks and returns its error as the caller is to see it.
 func (d *ddl) do(ctx context.Context, locks kept, again bool, work func(ctx context.Context) error) error {
+	began := time.Now()
 	release, err := d.acquire(ctx, locks)
 	if err != nil {
 		return err
 	}
+	d.waited(ctx, time.Since(began))
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()

@@ -12,8 +12,8 @@
 // Where the cluster has a data path, a collection is hidden until DataCoord watches its channels, and a drop hides it and
 // takes it away behind the answer; the proxies' caches are expired before the answer, by a change that is visible here.
 //
-// What it does not do yet. Lists are not filtered by the caller's grants: there are no users. Time travel reaches as far as
-// hiding what is younger than the asked timestamp. It never looks at who calls: that is package rpc.
+// What it does not do. Time travel reaches as far as hiding what is younger than the asked timestamp. It asks nobody for a
+// password: lists are filtered by the grants of the user that a proxy names, and that is all it knows of who calls.
 //
 // DESIGN.md tells how the locks work and why a crash leaves nothing half done.
 package rootcoord

@@ -30,11 +30,16 @@ func (h *collectionHandlers) DropCollection(ctx context.Context, req *milvuspb.D
 		if err != nil {
 			return err
 		}
-		if h.meta.alias(db, name) != nil {
+		alias, err := h.meta.alias(db, name)
+		if err != nil {
+			return err
+		}
+		if alias != nil {
 			return fmt.Errorf("cannot drop the collection via alias = %s", name)
 		}
 		c, err := h.meta.byRealName(db, name)
 		if errors.Is(err, errs.CollectionNotFound) {
+			h.expire(ctx, change{kind: commonpb.MsgType_DropCollection, database: database, name: name})
 			return nil
 		}
 		if err != nil {

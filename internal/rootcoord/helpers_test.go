@@ -292,6 +292,15 @@ func (c *cluster) putMessage(t testing.TB, key string, m proto.Message) {
 	require.NoError(t, err)
 }
 
+// value is a record as it is stored.
+func (c *cluster) value(t testing.TB, key string) string {
+	t.Helper()
+	resp, err := c.client.Get(within(t), c.metaRoot()+"/"+key)
+	require.NoError(t, err)
+	require.Len(t, resp.Kvs, 1, key)
+	return string(resp.Kvs[0].Value)
+}
+
 func halfCollection(id int64, name string, state etcdpb.CollectionState) *etcdpb.CollectionInfo {
 	return &etcdpb.CollectionInfo{
 		ID: id, DbId: 1, State: state, ShardsNum: 1, CreateTime: 1, Schema: &schemapb.CollectionSchema{Name: name},

@@ -3,6 +3,7 @@ package rootcoord
 import (
 	"context"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"go.uber.org/zap"
 
 	"github.com/milvus-coord/milvus/internal/catalog"
@@ -45,7 +46,11 @@ func (r *RootCoord) take(p *parts) leftovers {
 			}
 		}
 	})
-	p.channels = newChannelPool(r.cfg.Cluster, p.limits.DmlChannelNum, inUse)
+	names := p.limits.Channels
+	if len(names) == 0 {
+		names = channelNames(r.cfg.Cluster+"-"+r.cfg.DmlChannel, p.limits.DmlChannelNum, inUse)
+	}
+	p.channels = newChannelPool(names, inUse)
 	return left
 }
 
@@ -68,6 +73,7 @@ func (l leftovers) clear(ctx context.Context, p *parts) {
 	for _, left := range l.partitions {
 		if c := p.meta.view.Collection(left.collectionID); c != nil {
 			if partition, ok := c.Partition(left.partitionID); ok {
+				p.expirePartition(ctx, commonpb.MsgType_DropPartition, p.databaseOf(c), c, partition.Info.GetPartitionName())
 				under = append(under, p.finishPartitionDrop(c, partition))
 			}
 		}

@@ -40,9 +40,20 @@ func (m meta) byRealName(db *model.Database, name string) (c *model.Collection, 
 }
 
 // alias is an alias of the database; nil if there is none.
-func (m meta) alias(db *model.Database, name string) (a *model.Alias) {
-	m.view.Read(func(r catalog.Reader) { a = r.Alias(db.Info.GetId(), name) })
-	return a
+func (m meta) alias(db *model.Database, name string) (a *model.Alias, err error) {
+	m.view.Read(func(r catalog.Reader) { a, err = aliasIn(r, db, name) })
+	return a, err
+}
+
+// aliasIn is an alias of the database; nil if there is none. One whose record does not decode is not none.
+func aliasIn(r catalog.Reader, db *model.Database, name string) (*model.Alias, error) {
+	if a := r.Alias(db.Info.GetId(), name); a != nil {
+		return a, nil
+	}
+	if damage := r.AliasDamage(db.Info.GetId(), name); damage != nil {
+		return nil, fmt.Errorf("the metadata of alias %s is damaged: %w", name, damage)
+	}
+	return nil, nil
 }
 
 func databaseIn(r catalog.Reader, name string) (*model.Database, error) {
@@ -57,7 +68,11 @@ func collectionIn(r catalog.Reader, database, name string, ts uint64) (*model.Co
 	if err != nil {
 		return nil, err
 	}
-	if a := r.Alias(db.Info.GetId(), name); a != nil && a.Info.GetCreatedTime() <= ts {
+	a, err := aliasIn(r, db, name)
+	if err != nil {
+		return nil, err
+	}
+	if a != nil && a.Info.GetCreatedTime() <= ts {
 		if c := r.Collection(a.Info.GetCollectionId()); visible(c, ts) {
 			return sound(c)
 		}
@@ -86,6 +101,14 @@ func collectionByID(r catalog.Reader, id int64, ts uint64, unavailable bool) (*m
 // dropped or renamed since is not brought back.
 func visible(c *model.Collection, ts uint64) bool {
 	return c != nil && c.Created() && c.Info.GetCreateTime() <= ts
+}
+
+// soundDatabase refuses a database whose record does not decode. What is in it goes on.
+func soundDatabase(db *model.Database) error {
+	if db.Damage != nil {
+		return fmt.Errorf("the metadata of database %s is damaged: %w", db.Info.GetName(), db.Damage)
+	}
+	return nil
 }
 
 // sound refuses a collection of which a record does not decode: half of it must not be taken for the whole.

@@ -22,6 +22,9 @@ func (h *partitionHandlers) CreatePartition(ctx context.Context, req *milvuspb.C
 	if err := checkType(req.GetBase(), commonpb.MsgType_CreatePartition); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("partition", req.GetPartitionName()); err != nil {
+		return nil, err
+	}
 	locks := h.meta.collectionLocks(req.GetDbName(), req.GetCollectionName())
 	return status(h.ddl.do(ctx, locks, repeatable, func(ctx context.Context) error {
 		c, err := h.meta.byName(req.GetDbName(), req.GetCollectionName(), latest)
@@ -29,6 +32,7 @@ func (h *partitionHandlers) CreatePartition(ctx context.Context, req *milvuspb.C
 			return err
 		}
 		if _, ok := c.PartitionByName(req.GetPartitionName()); ok {
+			h.expirePartition(ctx, commonpb.MsgType_CreatePartition, databaseName(req.GetDbName()), c, req.GetPartitionName())
 			return nil
 		}
 		shards := int64(c.Shards())
@@ -67,9 +71,7 @@ func (h *partitionHandlers) create(ctx context.Context, c *model.Collection, req
 		return err
 	}
 	failpoint.Reach(failpoint.PartitionCreated)
-	h.expire(ctx, change{
-		kind: commonpb.MsgType_CreatePartition, database: databaseName(req.GetDbName()), collection: c, name: req.GetPartitionName(),
-	})
+	h.expirePartition(ctx, commonpb.MsgType_CreatePartition, databaseName(req.GetDbName()), c, req.GetPartitionName())
 	return nil
 }
 
@@ -89,6 +91,7 @@ func (h *partitionHandlers) DropPartition(ctx context.Context, req *milvuspb.Dro
 		}
 		p, ok := c.PartitionByName(req.GetPartitionName())
 		if !ok {
+			h.expirePartition(ctx, commonpb.MsgType_DropPartition, databaseName(req.GetDbName()), c, req.GetPartitionName())
 			return nil
 		}
 		return h.drop(ctx, databaseName(req.GetDbName()), c, p)
@@ -106,9 +109,7 @@ func (h *partitionHandlers) drop(ctx context.Context, database string, c *model.
 	}
 	failpoint.Reach(failpoint.PartitionHidden)
 	h.ledger.removePartition(int64(c.Shards()))
-	h.expire(ctx, change{
-		kind: commonpb.MsgType_DropPartition, database: database, collection: c, name: p.Info.GetPartitionName(),
-	})
+	h.expirePartition(ctx, commonpb.MsgType_DropPartition, database, c, p.Info.GetPartitionName())
 	failpoint.Reach(failpoint.PartitionDropExpired)
 	if h.data != nil {
 		h.finishPartitionDrop(c, p)

@@ -16,11 +16,15 @@ import (
 )
 
 func TestChannelPool(t *testing.T) {
-	p := newChannelPool("by-dev", 4, map[string]int{
+	inUse := map[string]int{
 		"by-dev-rootcoord-dml_1": 1, "other-rootcoord-dml_9": 5, "by-dev-rootcoord-dml_x": 1, "by-dev-rootcoord-dml_01": 1,
 		"by-dev-rootcoord-dml_99999999": 1, "by-dev-rootcoord-dml_-1": 1,
-	})
-	require.Len(t, p.channels, 4, "names of another form count for nothing")
+	}
+	p := newChannelPool(channelNames("by-dev-rootcoord-dml", 4, inUse), inUse)
+	require.Len(t, p.channels, 4, "the pool does not grow for names of another form")
+	require.Len(t, p.used(), 6, "but readers wait for ticks there, too")
+	p.release([]string{"by-dev-rootcoord-dml_01", "other-rootcoord-dml_9"})
+	require.Len(t, p.used(), 5, "the last collection there is gone; of the others some are left")
 	take := func(n int) []string {
 		names, err := p.take(n)
 		require.NoError(t, err)
@@ -38,8 +42,12 @@ func TestChannelPool(t *testing.T) {
 	_, err := p.take(5)
 	require.Error(t, err)
 
-	p = newChannelPool("by-dev", 4, map[string]int{"by-dev-rootcoord-dml_6": 1})
-	require.Len(t, p.channels, 7, "the pool holds every channel in use")
+	require.Len(t, channelNames("by-dev-rootcoord-dml", 4, map[string]int{"by-dev-rootcoord-dml_6": 1}), 7, "the pool holds every channel in use")
+	p = newChannelPool([]string{"topic1", "topic2"}, map[string]int{"topic1": 1, "old": 2})
+	names, err := p.take(1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"topic2"}, names)
+	require.Equal(t, []string{"topic1", "topic2", "old"}, p.used())
 	require.Equal(t, []string{"by-dev-rootcoord-dml_6_42v0"}, virtualChannels([]string{"by-dev-rootcoord-dml_6"}, 42))
 }
 
@@ -73,7 +81,7 @@ func TestLedger(t *testing.T) {
 
 func newTestDDL(t *testing.T) (*ddl, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &ddl{serverID: 7, logger: zap.NewNop(), locks: keylock.New()}
+	d := &ddl{serverID: 7, logger: zap.NewNop(), locks: keylock.New(), waited: func(context.Context, time.Duration) {}}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	t.Cleanup(cancel)
 	return d, cancel

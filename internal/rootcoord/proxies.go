@@ -2,7 +2,9 @@ package rootcoord
 
 import (
 	"context"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -74,7 +76,7 @@ func countProxies(ctx context.Context, caller *proxies.Caller, gauge prometheus.
 }
 
 // proxyWork is what a term does for the proxies in the background.
-func (r *RootCoord) proxyWork(caller *proxies.Caller, peers *peers) []func(context.Context) error {
+func (r *RootCoord) proxyWork(caller *proxies.Caller, peers *peers, serverID int64) []func(context.Context) error {
 	var work []func(context.Context) error
 	if r.metrics != nil {
 		work = append(work, func(ctx context.Context) error { return countProxies(ctx, caller, r.metrics.Proxies) })
@@ -82,11 +84,29 @@ func (r *RootCoord) proxyWork(caller *proxies.Caller, peers *peers) []func(conte
 	if r.cfg.Quota != nil {
 		deps := quota.Deps{Proxies: caller, Meta: &quotaMeta{view: r.view, applied: r.follower.Applied}, Data: peers.data, Query: peers.query, Logger: r.logger}
 		if r.metrics != nil {
-			deps.Metrics = &quota.Metrics{States: r.metrics.QuotaStates, DeniedWriting: r.metrics.ForceDenyWriting, Ratios: r.metrics.RateLimitRatio}
+			deps.Metrics = &quota.Metrics{
+				States: r.metrics.QuotaStates, DeniedWriting: r.metrics.ForceDenyWriting, Ratios: r.metrics.RateLimitRatio,
+				Delays: r.metrics.TimeTickDelay,
+			}
+			work = append(work, func(ctx context.Context) error { return r.showQuotas(ctx, serverID) })
 		}
 		work = append(work, quota.New(*r.cfg.Quota, deps).Run)
 	}
 	return work
+}
+
+// showQuotas shows the limits that the configuration sets, until ctx ends.
+func (r *RootCoord) showQuotas(ctx context.Context, serverID int64) error {
+	defer r.metrics.DiskQuota.Reset()
+	defer r.metrics.QueryNodeMemory.Reset()
+	if d := r.cfg.Quota.Disk; d.Enabled && d.Cluster > 0 && !math.IsInf(d.Cluster, 1) {
+		r.metrics.DiskQuota.WithLabelValues(strconv.FormatInt(serverID, 10), "cluster").Set(d.Cluster)
+	}
+	if high := r.cfg.Quota.Writing.QueryMemory.High; high > 0 {
+		r.metrics.QueryNodeMemory.WithLabelValues().Set(high)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // quotaMeta is the metadata as quotas depend on it.

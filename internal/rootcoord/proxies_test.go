@@ -32,9 +32,10 @@ type fakeProxy struct {
 	updated   chan *proxypb.UpdateCredCacheRequest
 	forgotten chan *proxypb.InvalidateCredCacheRequest
 
-	mu    sync.Mutex
-	state commonpb.StateCode
-	deaf  bool // to changes of users and grants
+	mu       sync.Mutex
+	state    commonpb.StateCode
+	deaf     bool // to changes of users and grants
+	onExpiry func(*proxypb.InvalidateCollMetaCacheRequest) error
 }
 
 // startProxy is a proxy with a session, without a lease for simplicity.
@@ -59,6 +60,14 @@ func (c *cluster) startProxy(t *testing.T, id int64) *fakeProxy {
 }
 
 func (p *fakeProxy) InvalidateCollectionMetaCache(_ context.Context, r *proxypb.InvalidateCollMetaCacheRequest) (*commonpb.Status, error) {
+	p.mu.Lock()
+	on := p.onExpiry
+	p.mu.Unlock()
+	if on != nil {
+		if err := on(r); err != nil {
+			return nil, err
+		}
+	}
 	p.expired <- r
 	return errs.Success(), nil
 }
@@ -180,6 +189,98 @@ func TestProxiesHearOfEveryDDL(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "db", hears(commonpb.MsgType_DropDatabase, "")[0].GetDbName())
 	require.Empty(t, p.expired)
+}
+
+// A caller that lost the answer calls again, and the term that did the work may have died before it told the proxies.
+func TestProxiesHearOfWhatIsDoneAlready(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	pair := []*commonpb.KeyValuePair{{Key: "k", Value: "v"}}
+	s.create(t, "c")
+	calls := []struct {
+		kind commonpb.MsgType
+		name string
+		do   func() error
+	}{
+		{commonpb.MsgType_CreatePartition, "c", func() error { return s.createPartition(t, "c", "p") }},
+		{commonpb.MsgType_DropPartition, "c", func() error { return s.dropPartition(t, "c", "gone") }},
+		{commonpb.MsgType_AlterAlias, "a", func() error { return s.alterAlias(t, "a", "c") }},
+		{commonpb.MsgType_DropAlias, "gone", func() error { return s.dropAlias(t, "gone") }},
+		{commonpb.MsgType_AlterCollection, "a", func() error { return s.alterCollection(t, "a", pair) }},
+		{commonpb.MsgType_AlterCollectionField, "c", func() error { return s.alterField(t, "c", "vec", "dim", "8") }},
+		{commonpb.MsgType_DropCollection, "gone", func() error { s.drop(t, "gone"); return nil }},
+		{commonpb.MsgType_AlterDatabase, "", func() error {
+			_, err := s.AlterDatabase(within(t), &rootcoordpb.AlterDatabaseRequest{DbName: "default", Properties: pair})
+			return err
+		}},
+		{commonpb.MsgType_DropDatabase, "", func() error {
+			_, err := s.DropDatabase(within(t), &milvuspb.DropDatabaseRequest{DbName: "gone"})
+			return err
+		}},
+	}
+	require.NoError(t, s.createAlias(t, "a", "c"))
+	for _, call := range calls {
+		require.NoError(t, call.do())
+	}
+	p := c.startProxy(t, 77)
+	s.end()
+	s = c.start(t)
+	for _, call := range calls {
+		require.NoError(t, call.do())
+		got := takes(t, p.expired)
+		require.Equal(t, call.kind, got.GetBase().GetMsgType())
+		require.Equal(t, call.name, got.GetCollectionName())
+	}
+	s.create(t, "new")
+	takes(t, p.expired)
+	s.create(t, "new")
+	require.Empty(t, p.expired, "it would close the streams into a collection in use")
+}
+
+// What proxies are told of a creation closes the stream of inserts: it must come before anybody can insert, and only once.
+func TestProxiesHearOfACreationBefore(t *testing.T) {
+	c := newCluster(t)
+	p := c.startProxy(t, 77)
+	s := c.start(t)
+	var heard []int64
+	p.mu.Lock()
+	p.onExpiry = func(r *proxypb.InvalidateCollMetaCacheRequest) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		heard = append(heard, r.GetCollectionID())
+		if s.role.view.Collection(r.GetCollectionID()) != nil {
+			heard = append(heard, -1)
+		}
+		return errors.New("not now")
+	}
+	p.mu.Unlock()
+	s.create(t, "c")
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	time.Sleep(2 * time.Second) // in which a background retry would come
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Equal(t, []int64{d.GetCollectionID()}, heard)
+}
+
+// A term died between hiding a partition and telling the proxies, which would go on writing to it.
+func TestProxiesHearOfAPartitionThatWasHidden(t *testing.T) {
+	c := newCluster(t)
+	s := c.start(t)
+	s.create(t, "c")
+	require.NoError(t, s.createPartition(t, "c", "p"))
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	partition, _ := s.role.view.Collection(d.GetCollectionID()).PartitionByName("p")
+	require.NoError(t, s.aliasHandlers.writer.HidePartition(within(t), d.GetCollectionID(), partition.ID()))
+	s.end()
+	p := c.startProxy(t, 77)
+	c.start(t)
+	got := takes(t, p.expired)
+	require.Equal(t, commonpb.MsgType_DropPartition, got.GetBase().GetMsgType())
+	require.Equal(t, "c", got.GetCollectionName())
+	require.Equal(t, "p", got.GetPartitionName())
+	require.Equal(t, "default", got.GetDbName())
 }
 
 func TestForwardKeepsTheType(t *testing.T) {

@@ -19,6 +19,9 @@ func (h *collectionHandlers) RenameCollection(ctx context.Context, req *milvuspb
 	if err := checkType(req.GetBase(), commonpb.MsgType_RenameCollection); err != nil {
 		return nil, err
 	}
+	if err := checkNamed("collection", req.GetNewName()); err != nil {
+		return nil, err
+	}
 	from, to := databaseName(req.GetDbName()), req.GetNewDBName()
 	if to == "" {
 		to = from
@@ -41,7 +44,11 @@ func (h *collectionHandlers) checkRename(from, oldName, to, newName string) (c *
 		if source, err = databaseIn(r, from); err != nil {
 			return
 		}
-		if r.Alias(source.Info.GetId(), oldName) != nil {
+		var alias *model.Alias
+		if alias, err = aliasIn(r, source, oldName); err != nil {
+			return
+		}
+		if alias != nil {
 			err = fmt.Errorf("unsupported use an alias to rename collection, alias:%s", oldName)
 			return
 		}
@@ -49,8 +56,14 @@ func (h *collectionHandlers) checkRename(from, oldName, to, newName string) (c *
 			err = fmt.Errorf("target database:%s not found", to)
 			return
 		}
+		if err = soundDatabase(target); err != nil {
+			return
+		}
 		id := target.Info.GetId()
-		if r.Alias(id, newName) != nil || r.CollectionByName(id, newName) != nil {
+		if alias, err = aliasIn(r, target, newName); err != nil {
+			return
+		}
+		if alias != nil || r.CollectionByName(id, newName) != nil {
 			err = fmt.Errorf("duplicated new collection name %s:%s with other collection name or alias", to, newName)
 			return
 		}

@@ -5,10 +5,13 @@ import (
 	"math"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/model"
 )
 
 const (
-	defaultDatabase   = "default"
+	defaultDatabase   = model.DefaultDatabase
 	defaultDatabaseID = int64(1)
 	latest            = uint64(math.MaxUint64) // the timestamp that means "as of now"
 )
@@ -18,6 +21,14 @@ const (
 func checkType(base *commonpb.MsgBase, want commonpb.MsgType) error {
 	if got := base.GetMsgType(); got != want {
 		return fmt.Errorf("msg type is %s, not %s", got, want)
+	}
+	return nil
+}
+
+// checkNamed refuses to make something that nobody could name. The form of names is the proxies' to judge otherwise.
+func checkNamed(what, name string) error {
+	if name == "" {
+		return errs.ParameterInvalid.Withf("the %s has no name", what)
 	}
 	return nil
 }

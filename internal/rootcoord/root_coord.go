@@ -36,8 +36,10 @@ type Config struct {
 	MetaRoot string // <etcd.rootPath>/<etcd.metaSubPath>
 	KvRoot   string // <etcd.rootPath>/<etcd.kvSubPath>
 	Cluster  string // the prefix of channel names
-	Standby  bool   // active-standby is on: a term begins with the end of a standby
-	Limits   Limits
+	// DmlChannel names the DML channels, after the cluster and before the number; empty is Milvus' rootcoord-dml.
+	DmlChannel string
+	Standby    bool // active-standby is on: a term begins with the end of a standby
+	Limits     Limits
 	// Settle is the time from telling of a drop on the channels to asking DataCoord whether the data are gone: the nodes
 	// have the message still to read.
 	Settle time.Duration
@@ -58,6 +60,7 @@ type Limits struct {
 	MaxPartitionNum       int // of one collection
 	MaxGeneralCapacity    int64
 	DmlChannelNum         int
+	Channels              []string // the DML channels, where they have names of their own; else they are numbered
 	MaxShardNum           int
 	DefaultPartitionName  string
 	DefaultDBProperties   map[string]string // of the default database, when it is made
@@ -93,6 +96,9 @@ func New(cfg Config, deps Deps) (*RootCoord, error) {
 	}
 	if l := cfg.Limits; l.DefaultPartitionName == "" || l.DmlChannelNum < 1 || l.MaxShardNum < 1 {
 		return nil, errors.New("rootcoord: a name of the default partition, channels and shards are required")
+	}
+	if cfg.DmlChannel == "" {
+		cfg.DmlChannel = "rootcoord-dml"
 	}
 	keys := catalog.Keys{MetaRoot: cfg.MetaRoot}
 	all := newTables(keys)
@@ -140,11 +146,11 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	if r.cfg.Standby {
 		r.logger.Info("rootcoord switch from standby to active, activating")
 	}
-	timestamps, err := tso.NewTimestamps(r.allocator(term, "gid/timestamp"))
+	timestamps, err := tso.NewTimestamps(r.allocator(term, tso.TimestampKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}
-	ids, err := tso.NewIDs(r.allocator(term, "gid/idTimestamp"))
+	ids, err := tso.NewIDs(r.allocator(term, tso.IDKey))
 	if err != nil {
 		return coord.Instance{}, err
 	}
@@ -169,15 +175,14 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	}
 	var left leftovers
 	_ = steps.time("counts", func() error { left = r.take(p); return nil })()
-	p.ddl, p.chores = newDDL(term, r.logger), newChores(term, pace{first: time.Second, longest: 5 * time.Minute}, r.logger)
+	p.ddl, p.chores = newDDL(term, queued(r.metrics), r.logger), newChores(term, pace{first: time.Second, longest: 5 * time.Minute}, r.logger)
 	p.access = r.newAccess(term, p, caller)
 	if err := steps.time("access", func() error { return p.access.Seed(ctx) })(); err != nil {
 		return coord.Instance{}, err
 	}
 	work := []func(context.Context) error{timestamps.Run, ids.Run}
 	if r.metrics != nil {
-		g := &gauges{parts: p, out: r.metrics, named: map[string]bool{}}
-		work = append(work, g.run)
+		work = append(work, newGauges(p, r.metrics).run)
 	}
 	if p.peers, err = r.newPeers(term.Context()); err != nil {
 		return coord.Instance{}, err
@@ -189,7 +194,7 @@ func (r *RootCoord) Activate(ctx context.Context, term *sessionutil.Term) (coord
 	work = append(work,
 		func(ctx context.Context) error { p.ticks.Run(ctx); return nil },
 		func(ctx context.Context) error { return followSources(ctx, caller, p.ticks) })
-	work = append(append(work, p.peers.run), r.proxyWork(caller, p.peers)...)
+	work = append(append(work, p.peers.run), r.proxyWork(caller, p.peers, term.ServerID())...)
 	work = append(work, func(context.Context) error {
 		p.access.RefreshLater() // what changed at the end of the last term may not have reached the proxies
 		return nil
@@ -270,6 +275,13 @@ func run(ctx context.Context, p *parts, left leftovers, work ...func(context.Con
 		return nil
 	})
 	return group.Wait()
+}
+
+// Damaged is the number of records that do not decode.
+func (r *RootCoord) Damaged() int {
+	n := len(r.tables.access.Quarantined())
+	r.view.Read(func(rd catalog.Reader) { n += len(rd.Quarantined()) })
+	return n
 }
 
 // CatchUp waits until the tables show a revision, or ctx ends, and returns the revision that they show.

@@ -17,9 +17,8 @@ import (
 	"github.com/milvus-coord/milvus/internal/rootcoord/ticks"
 )
 
-// Core answers RootCoord's gRPC service for one term. Methods that are not here yet are answered by gRPC's Unimplemented;
-// those that do not depend on who is active by package rpc. Handlers return plain errors, which package rpc turns into a
-// Status. Safe for concurrent use.
+// Core answers RootCoord's gRPC service for one term. Methods that do not depend on who is active are answered by package
+// rpc. Handlers return plain errors, which package rpc turns into a Status. Safe for concurrent use.
 type Core struct {
 	databaseHandlers
 	collectionHandlers

@@ -58,7 +58,11 @@ func (r *RootCoord) connect(ctx context.Context, term *sessionutil.Term, p *part
 			if err != nil {
 				return err
 			}
+			began := time.Now()
 			_, err = queue.Send(ctx, channel, m)
+			if err == nil && r.metrics != nil {
+				r.metrics.TimeTickTook.Observe(float64(time.Since(began)) / float64(time.Millisecond))
+			}
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-coord/milvus/internal/errs"
+	"github.com/milvus-coord/milvus/internal/metrics"
 	"github.com/milvus-coord/milvus/internal/mq"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -229,6 +230,25 @@ func TestTicksAcrossTerms(t *testing.T) {
 
 // TestASilentProxyHoldsTicksBackForABoundedTime checks both halves: a proxy that reports holds ticks at what it says, and one
 // that says nothing for too long is left out.
+func TestTheLagOfTicksIsShown(t *testing.T) {
+	c := newCluster(t)
+	c.startPeers(t)
+	c.withBroker(t)
+	s := c.start(t)
+	s.create(t, "c")
+	d, err := s.describe(t, "c")
+	require.NoError(t, err)
+	channel := d.GetPhysicalChannelNames()[0]
+	require.NoError(t, s.databaseHandlers.ticks.WaitFor(within(t), channel, d.GetRequestTime()))
+	m := metrics.New(metrics.Build{})
+	g := &gauges{parts: s.databaseHandlers.parts, out: m.RootCoord, named: map[string]bool{}}
+	g.update(within(t), time.Now())
+	got := gathered(t, m.Registry)
+	require.Contains(t, got, "milvus_rootcoord_produce_tt_lag_ms "+channel)
+	require.InDelta(t, 0, got["milvus_rootcoord_produce_tt_lag_ms "+channel], 30_000)
+	require.NotContains(t, got, "milvus_rootcoord_produce_tt_lag_ms by-dev-rootcoord-dml_15", "nobody uses it")
+}
+
 func TestASilentProxyHoldsTicksBackForABoundedTime(t *testing.T) {
 	c := newCluster(t)
 	broker := c.withBroker(t)

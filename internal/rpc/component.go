@@ -38,6 +38,9 @@ type Build struct {
 // ComponentConfig is what a role can say about itself in every state.
 type ComponentConfig struct {
 	Role string // RootCoord, DataCoord or QueryCoord
+	// ServerType is what Milvus calls the process in "not ready" answers: the role, or mixture, or standalone; empty is the
+	// role.
+	ServerType string
 	// ServerID is the id under which the process is registered, 0 before it is. It must not block.
 	ServerID func() int64
 	// Address is what others dial, host:port. It must not block.
@@ -61,6 +64,9 @@ type Component struct {
 
 // NewComponent makes a Component in state Initializing.
 func NewComponent(cfg ComponentConfig) *Component {
+	if cfg.ServerType == "" {
+		cfg.ServerType = cfg.Role
+	}
 	c := &Component{cfg: cfg}
 	c.state.Store(int32(commonpb.StateCode_Initializing))
 	return c
@@ -82,7 +88,7 @@ func (c *Component) nodeID() int64 {
 
 // notReady is the error of a call that came while the role is in the given state.
 func (c *Component) notReady(state commonpb.StateCode) error {
-	return errs.NotReady.With(state.String(), errs.F(c.cfg.Role, c.nodeID()))
+	return errs.NotReady.With(state.String(), errs.F(c.cfg.ServerType, c.nodeID()))
 }
 
 // GetComponentStates tells the state of the role and the id of the node.

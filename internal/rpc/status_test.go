@@ -233,7 +233,9 @@ func TestAnswersOfATermThatIsNotValid(t *testing.T) {
 		return resp
 	}
 	const text = "service not ready[rootcoord=5]: Abnormal"
+	require.False(t, f.sw.Overdue())
 	stale := describe()
+	require.True(t, f.sw.Overdue())
 	requireNotReady(t, stale.Status, text)
 	require.Empty(t, stale.CollectionName)
 	failure = errs.CollectionNotFound
@@ -256,6 +258,9 @@ func TestAnswersOfATermThatIsNotValid(t *testing.T) {
 		valid, failure = true, c.err
 		require.Equal(t, c.want, create().Code, c.err)
 	}
+	require.True(t, f.sw.Overdue())
+	require.NoError(t, f.sw.Close(testContext(t)))
+	require.False(t, f.sw.Overdue(), "a role that is not open is not overdue")
 }
 
 func TestADeposedWriteMayBeSentAgain(t *testing.T) {

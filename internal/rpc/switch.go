@@ -114,6 +114,12 @@ func (s *Switch) enter() *instance {
 	return nil
 }
 
+// Overdue tells that the role is open, but that etcd has not confirmed its term lately, so that no answer leaves.
+func (s *Switch) Overdue() bool {
+	i := s.current.Load()
+	return i != nil && i.calls.Load()&closed == 0 && !i.valid()
+}
+
 // refusal is the error of a call that enter did not let in.
 func (s *Switch) refusal() error {
 	state := s.component.State()

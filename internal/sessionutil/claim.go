@@ -20,6 +20,7 @@ const (
 	ReasonFirst     = "first"       // nobody of ours had it before
 	ReasonStopped   = "stopped"     // the predecessor drained and gave it back
 	ReasonSwitched  = "switched"    // it was asked to hand it over
+	ReasonFailed    = "failed"      // it could not serve, and gave it back
 	ReasonKilled    = "killed"      // its connection broke and nobody listens at its addresses any more
 	ReasonSilent    = "silent"      // it did not renew its lease for the silence timeout
 	ReasonRestarted = "restarted"   // this process holds the addresses at which the predecessor listened
@@ -27,6 +28,14 @@ const (
 	ReasonDeleted   = "key deleted" // somebody removed the key or revoked the lease
 	ReasonRegained  = "regained"    // it was this very process, which had lost the role
 )
+
+// Reasons lists them.
+func Reasons() []string {
+	return []string{
+		ReasonFirst, ReasonStopped, ReasonSwitched, ReasonFailed, ReasonKilled, ReasonSilent, ReasonRestarted, ReasonExpired,
+		ReasonDeleted, ReasonRegained,
+	}
+}
 
 // Origin tells how a term began.
 type Origin struct {
@@ -52,10 +61,11 @@ type claim struct {
 
 	wish        *mvccpb.KeyValue // a switchover that is under way
 	maintenance *mvccpb.KeyValue // takeovers are paused
+	restoring   *mvccpb.KeyValue // the metadata is not whole
 }
 
 // claim tries to take the role. While it is being handed over, only the next one may: it takes the wish away with it. While
-// takeovers are paused, only the next one and the last holder may.
+// takeovers are paused, only the next one and the last holder may. While the metadata is being restored, nobody may.
 func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 	c, err := s.tryClaim(ctx, reg, nil, nil)
 	if err == nil && c.number == 0 && c.holder == nil && !s.barred(c) {
@@ -68,6 +78,7 @@ func (s *Session) claim(ctx context.Context, reg *registration) (claim, error) {
 // pause lies, or those that are given.
 func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, maintenance *mvccpb.KeyValue) (claim, error) {
 	wishKey, pauseKey := switchKey(s.cfg.MetaRoot, s.cfg.Role), maintenanceKey(s.cfg.MetaRoot, s.cfg.Role)
+	restoringKey := RestoringKey(s.cfg.MetaRoot)
 	value := s.record(reg.lease)
 	then := []clientv3.Op{
 		clientv3.OpGet(s.termKey),
@@ -85,9 +96,10 @@ func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, mainten
 	err := s.members.Do(ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
 		var err error
 		resp, err = c.Txn(ctx).
-			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0), at(wishKey, wish), at(pauseKey, maintenance)).
+			If(clientv3.Compare(clientv3.Version(s.activeKey), "=", 0), at(wishKey, wish), at(pauseKey, maintenance), at(restoringKey, nil)).
 			Then(then...).
-			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey), clientv3.OpGet(wishKey), clientv3.OpGet(pauseKey)).Commit()
+			Else(clientv3.OpGet(s.termKey), clientv3.OpGet(s.activeKey), clientv3.OpGet(wishKey), clientv3.OpGet(pauseKey),
+				clientv3.OpGet(restoringKey)).Commit()
 		return err
 	})
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
@@ -108,14 +120,10 @@ func (s *Session) tryClaim(ctx context.Context, reg *registration, wish, mainten
 		c.number = resp.Header.Revision
 		return c, nil
 	}
-	if kvs := resp.Responses[2].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.wish = kvs[0]
-	}
-	if kvs := resp.Responses[3].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.maintenance = kvs[0]
-	}
-	if kvs := resp.Responses[1].GetResponseRange().GetKvs(); len(kvs) == 1 {
-		c.holder = kvs[0]
+	for i, into := range []**mvccpb.KeyValue{&c.holder, &c.wish, &c.maintenance, &c.restoring} {
+		if kvs := resp.Responses[i+1].GetResponseRange().GetKvs(); len(kvs) == 1 {
+			*into = kvs[0]
+		}
 	}
 	if c.holder != nil && c.holder.Lease == int64(reg.lease) {
 		c.number, c.adopted = c.holder.CreateRevision, true
@@ -160,10 +168,10 @@ func (s *Session) origin(won claim, r *rival) Origin {
 			o.Reason = won.record.howEnded()
 		}
 	case !won.found || won.adopted:
-	case won.record.Ended != "":
-		o.Reason = won.record.howEnded()
 	case won.record.ServerID == s.cfg.ServerID:
 		o.Reason = ReasonRegained
+	case won.record.Ended != "":
+		o.Reason = won.record.howEnded()
 	case s.holdsAddressesOf(won.record):
 		o.Reason = ReasonRestarted
 	default:
@@ -238,7 +246,7 @@ func (s *Session) revokeNamesakes(ctx context.Context) {
 			if try == 3 {
 				s.log.Warn("etcd does not answer, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
 			}
-			if sleep(ctx, retryPause(try)) != nil {
+			if clock.Sleep(ctx, retryPause(try)) != nil {
 				return
 			}
 		}

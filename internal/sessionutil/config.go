@@ -47,12 +47,36 @@ type Deps struct {
 
 // Metrics receives what a session measures. Calls must not block.
 type Metrics interface {
-	// Renewed is called after each successful heartbeat: how long it took, and, for the active one, how far away the
-	// local deadline was when it came.
-	Renewed(role string, took, slack time.Duration)
-	// FencedOff is called when etcd has refused writes of a deposed term.
-	FencedOff(role string, writes int64)
+	// Registered is called when the process' session has been put into etcd: at first, and whenever it was lost.
+	Registered(role string)
+	// Renewed is called after each successful heartbeat: how long it took, and whether it found takeovers paused.
+	Renewed(role string, took time.Duration, paused bool)
+	// Slack is called likewise for the active one: how far away the local deadline was when the heartbeat moved it on; below
+	// zero if it had passed.
+	Slack(role string, left time.Duration)
+	// Missed is called for each heartbeat that failed.
+	Missed(role string)
+	// Lost is called when a lease, an active key or a term was lost without having been given up; see [Losses].
+	Lost(role, cause string)
+	// FencedOff is called for each write of a deposed term that etcd has refused.
+	FencedOff(role string)
+	// ActiveSeen is called while the process stands by: how long ago the holder of the role renewed its lease, by etcd's count
+	// in whole seconds, and whether a health stream to it stands.
+	ActiveSeen(role string, silence time.Duration, connected bool)
+	// ActiveForgotten is called when the process has stopped watching the holder.
+	ActiveForgotten(role string)
 }
+
+// Why a lease, an active key or a term was lost, as metrics say it. A process that is taken for dead loses all that hangs
+// on its lease, so one event may be counted under two of them.
+const (
+	LossLease  = "lease gone" // it ran out, or somebody revoked it
+	LossKey    = "key gone"   // the active key was deleted, or is another process' now
+	LossSilent = "silent"     // heartbeats came through again after so long that the term had to be given up
+)
+
+// Losses lists the causes of [Metrics.Lost].
+func Losses() []string { return []string{LossLease, LossKey, LossSilent} }
 
 // TakenError is returned by [Session.Run] without Standby when another process holds the role.
 type TakenError struct {

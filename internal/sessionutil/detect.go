@@ -16,6 +16,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
@@ -31,6 +32,7 @@ type detector struct {
 	members *etcdutil.Members
 	dial    []grpc.DialOption
 	log     *zap.Logger
+	metrics Metrics
 }
 
 // rival is what a standby knows of the process that holds the role. Its goroutines run from detect to release.
@@ -53,6 +55,7 @@ type rival struct {
 	spared  bool          // it is dead, and takeovers are paused
 	ack     chan struct{} // closed when the process itself said that its term is over
 	acked   bool
+	met     bool // a verified health stream stands
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -146,6 +149,19 @@ func (r *rival) calm() {
 	r.sign = time.Time{}
 }
 
+// meet notes whether a health stream to the process stands.
+func (r *rival) meet(standing bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.met = standing
+}
+
+func (r *rival) connected() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.met
+}
+
 // spare tells, once, that the process is dead and takeovers are paused.
 func (r *rival) spare() bool {
 	r.mu.Lock()
@@ -191,8 +207,9 @@ func (d detector) condemn(ctx context.Context, r *rival, verdict string) error {
 // never less than the true silence and less than a second more: only beyond the silence timeout plus that second is the
 // silence proven.
 func (d detector) pollLease(ctx context.Context, r *rival) {
+	defer d.metrics.ActiveForgotten(d.cfg.Role)
 	seen := time.Now()
-	for sleep(ctx, silencePoll) == nil {
+	for clock.Sleep(ctx, silencePoll) == nil {
 		if r.lease == 0 {
 			if time.Since(seen) > d.cfg.SilenceTimeout {
 				d.removeOrphan(ctx, r)
@@ -205,11 +222,14 @@ func (d detector) pollLease(ctx context.Context, r *rival) {
 			ttl, err = c.TimeToLive(ctx, r.lease)
 			return err
 		})
-		// Milvus' own coordinators renew every 20 s: their silence means nothing.
-		if err != nil || ttl.TTL < 0 || !r.ours {
+		if err != nil || ttl.TTL < 0 {
 			continue
 		}
 		silence := time.Duration(ttl.GrantedTTL-ttl.TTL) * time.Second
+		d.metrics.ActiveSeen(d.cfg.Role, silence, r.connected())
+		if !r.ours { // Milvus' own coordinators renew every 20 s: their silence means nothing
+			continue
+		}
 		if silence > d.cfg.Heartbeat+2*time.Second {
 			r.trouble()
 		}
@@ -253,7 +273,7 @@ func (d detector) followHealth(ctx context.Context, r *rival) {
 				return
 			}
 		}
-		_ = sleep(ctx, pause)
+		_ = clock.Sleep(ctx, pause)
 		pause = min(2*pause, 500*time.Millisecond)
 	}
 }
@@ -278,6 +298,8 @@ func (d detector) watchHealth(ctx context.Context, r *rival, address string) boo
 	}
 	impatient.Stop()
 	r.calm()
+	r.meet(true)
+	defer r.meet(false)
 	serving := false
 	for {
 		resp, err := stream.Recv()

@@ -70,7 +70,7 @@ func startRivalry(t *testing.T, id int64, change func(*detector), addresses ...s
 			MetaRoot: root, Role: "rootcoord", FastFailover: true, Heartbeat: time.Second, ServeWindow: 4 * time.Second,
 			SilenceTimeout: 5 * time.Second,
 		},
-		members: etcdutil.NewMembers(client), log: zaptest.NewLogger(t),
+		members: etcdutil.NewMembers(client), log: zaptest.NewLogger(t), metrics: newMeasured(),
 		dial: []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 	}
 	if change != nil {

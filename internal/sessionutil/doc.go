@@ -51,6 +51,12 @@
 // While [Maintenance] lies in etcd, no death is made official and a free role is taken by its last holder, restarted or
 // not, or by switchover, and by nobody else. It delays claims and makes none: all of the above holds.
 //
+// # Restore
+//
+// While a [Restoring] lies in etcd, a free role is taken by nobody: every claim compares its absence, as every write of a
+// restore compares that of the active keys. So the two exclude each other, and a restore that died leaves no half cluster
+// that is taken for a whole one.
+//
 // # What it does not promise
 //
 // It does not fence writers that do not use it: a Milvus 2.5 coordinator that was deposed, or a person with etcdctl. It

@@ -7,7 +7,9 @@ import (
 	"strconv"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 )
 
@@ -35,8 +37,8 @@ func HistoryKey(metaRoot, role string, term int64) string {
 
 // AllocServerID takes the next ServerID of the cluster from <metaRoot>/session/id, the counter that all Milvus processes
 // share. An id is never given twice; one may be lost when a reply is. It returns only when it has one, or when ctx ends,
-// or when the counter holds something that is not a number.
-func AllocServerID(ctx context.Context, client *clientv3.Client, metaRoot string) (int64, error) {
+// or when the counter holds something that is not a number. That it waits for etcd, and why, goes to log.
+func AllocServerID(ctx context.Context, client *clientv3.Client, metaRoot string, log *zap.Logger) (int64, error) {
 	key := sessionPrefix(metaRoot) + "id"
 	for try := 0; ; try++ {
 		id, err := tryServerID(ctx, client, key)
@@ -50,7 +52,10 @@ func AllocServerID(ctx context.Context, client *clientv3.Client, metaRoot string
 			return 0, fmt.Errorf("take a ServerID from %s: %w", key, err)
 		}
 		if !errors.Is(err, errRaced) {
-			if err := sleep(ctx, retryPause(try)); err != nil {
+			if try%20 == 0 { // about once a minute
+				log.Warn("etcd does not answer, waiting for it", zap.Strings("endpoints", client.Endpoints()), zap.Error(err))
+			}
+			if err := clock.Sleep(ctx, retryPause(try)); err != nil {
 				return 0, err
 			}
 		}

@@ -69,7 +69,7 @@ func (s *Session) register(ctx context.Context) (*registration, error) {
 		if try == 3 || try%60 == 59 {
 			s.log.Warn("cannot register in etcd, still trying", zap.Strings("endpoints", s.client.Endpoints()), zap.Error(err))
 		}
-		if err := sleep(ctx, retryPause(try)); err != nil {
+		if err := clock.Sleep(ctx, retryPause(try)); err != nil {
 			return nil, err
 		}
 	}
@@ -102,6 +102,7 @@ func (s *Session) tryRegister(ctx context.Context) (*registration, error) {
 		s.revoke(ctx, reg.lease)
 		return nil, fmt.Errorf("register %s: %w", s.memberKey, err)
 	}
+	s.metrics.Registered(s.cfg.Role)
 	if s.cfg.Standby {
 		s.log.Info("put session key into etcd", zap.String("key", s.memberKey), zap.String("value", value))
 	}
@@ -140,15 +141,19 @@ func (s *Session) heartbeat(reg *registration) {
 			return
 		case errors.Is(err, errLeaseLost):
 			s.log.Warn("session lease is gone from etcd, registering anew", zap.Int64("leaseID", int64(reg.lease)))
+			s.metrics.Lost(s.cfg.Role, LossLease)
 			if term := reg.held(); term != nil {
 				term.end(errLeaseLost)
 			}
 			reg.cancel(errLeaseLost)
 			return
-		case err != nil && !failing:
-			failing = true
-			s.log.Warn("heartbeat to etcd failed, still trying", zap.Error(err))
-		case err == nil && failing:
+		case err != nil:
+			s.metrics.Missed(s.cfg.Role)
+			if !failing {
+				failing = true
+				s.log.Warn("heartbeat to etcd failed, still trying", zap.Error(err))
+			}
+		case failing:
 			failing = false
 			s.log.Info("heartbeat to etcd works again")
 		}
@@ -156,7 +161,7 @@ func (s *Session) heartbeat(reg *registration) {
 		if err != nil {
 			pause = s.cfg.Heartbeat / 10
 		}
-		if sleep(reg.ctx, max(pause, 0)) != nil {
+		if clock.Sleep(reg.ctx, max(pause, 0)) != nil {
 			return
 		}
 	}
@@ -166,8 +171,10 @@ func (s *Session) heartbeat(reg *registration) {
 // after the key was found mine proves that nobody had been given the role when the heartbeat began.
 func (s *Session) beat(reg *registration, begin int64) error {
 	term := reg.held()
-	if err := s.members.Do(reg.ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
-		return s.inspect(ctx, c, reg, term)
+	paused := false
+	if err := s.members.Do(reg.ctx, renewTimeout, func(ctx context.Context, c *clientv3.Client) (err error) {
+		paused, err = s.inspect(ctx, c, reg, term)
+		return err
 	}); err != nil {
 		return err
 	}
@@ -182,6 +189,7 @@ func (s *Session) beat(reg *registration, begin int64) error {
 		return err
 	}
 	s.renewed(reg, term, begin)
+	s.metrics.Renewed(s.cfg.Role, time.Duration(clock.Now()-begin), paused)
 	return nil
 }
 
@@ -193,25 +201,31 @@ func (s *Session) renewed(reg *registration, term *Term, begin int64) {
 	gap := time.Duration(now - reg.lastBeat)
 	reg.lastBeat = begin
 	reg.mu.Unlock()
-	slack := time.Duration(0)
-	if term != nil {
-		slack = time.Duration(term.validUntil.Load() - now)
-		if gap > (s.cfg.ServeWindow+s.cfg.SilenceTimeout)/2 {
-			term.end(fmt.Errorf("%w: %v", errSilent, gap.Round(time.Millisecond)))
-		} else {
-			term.extend(begin + int64(s.cfg.ServeWindow))
-		}
+	if term == nil || term.ctx.Err() != nil {
+		return
 	}
-	s.metrics.Renewed(s.cfg.Role, time.Duration(now-begin), slack)
+	s.metrics.Slack(s.cfg.Role, time.Duration(term.validUntil.Load()-now))
+	if gap > (s.cfg.ServeWindow+s.cfg.SilenceTimeout)/2 {
+		term.end(fmt.Errorf("%w: %v", errSilent, gap.Round(time.Millisecond)))
+		return
+	}
+	term.extend(begin + int64(s.cfg.ServeWindow))
 }
 
 // inspect reads this process' keys and puts back what another writer has overwritten or deleted. The active key is put
-// back only while it is still the one that this term created.
-func (s *Session) inspect(ctx context.Context, c *clientv3.Client, reg *registration, term *Term) error {
-	resp, err := c.Txn(ctx).Then(clientv3.OpGet(s.activeKey), clientv3.OpGet(s.memberKey)).Commit()
+// back only while it is still the one that this term created. On the way it learns whether takeovers are paused.
+func (s *Session) inspect(ctx context.Context, c *clientv3.Client, reg *registration, term *Term) (paused bool, err error) {
+	resp, err := c.Txn(ctx).Then(clientv3.OpGet(s.activeKey), clientv3.OpGet(s.memberKey),
+		clientv3.OpGet(maintenanceKey(s.cfg.MetaRoot, s.cfg.Role), clientv3.WithCountOnly())).Commit()
 	if err != nil {
-		return err
+		return false, err
 	}
+	paused = resp.Responses[2].GetResponseRange().GetCount() > 0
+	return paused, s.repair(ctx, c, reg, term, resp)
+}
+
+// repair looks at what inspect has read.
+func (s *Session) repair(ctx context.Context, c *clientv3.Client, reg *registration, term *Term, resp *clientv3.TxnResponse) error {
 	active := resp.Responses[0].GetResponseRange().GetKvs()
 	member := resp.Responses[1].GetResponseRange().GetKvs()
 	if s.cfg.Standby && (len(member) == 0 || member[0].Lease != int64(reg.lease)) {
@@ -232,7 +246,7 @@ func (s *Session) inspect(ctx context.Context, c *clientv3.Client, reg *registra
 	}
 	s.log.Warn("the ACTIVE key was overwritten by another writer, putting it back",
 		zap.String("key", s.activeKey), zap.ByteString("value", active[0].Value))
-	_, err = c.Txn(ctx).
+	_, err := c.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(s.activeKey), "=", term.number)).
 		Then(clientv3.OpPut(s.activeKey, s.record(reg.lease), clientv3.WithLease(reg.lease))).Commit()
 	return leaseError(err)

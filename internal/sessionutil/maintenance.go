@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // Maintenance says that nobody takes a role over by itself: the dead are not found, and a role that is free stays free. A
@@ -81,9 +83,12 @@ func (d detector) underMaintenance(ctx context.Context) bool {
 	return paused
 }
 
-// barred tells whether a claim that found the role free must not be tried again: the role is being handed to another
-// process, or takeovers are paused and this is not the process that held it last.
+// barred tells whether a claim that found the role free must not be tried again: the metadata is being restored, the role is
+// being handed to another process, or takeovers are paused and this is not the process that held it last.
 func (s *Session) barred(c claim) bool {
+	if c.restoring != nil {
+		return true
+	}
 	handedToUs := false
 	if c.wish != nil {
 		if !s.mayClaim(c.wish) {
@@ -99,17 +104,20 @@ func (s *Session) barred(c claim) bool {
 // waitBarred says why a free role is not taken, once, and waits a moment.
 func (s *Session) waitBarred(ctx context.Context, c claim, said *bool) {
 	pause := handOverPoll
-	if c.maintenance != nil {
+	if c.maintenance != nil || c.restoring != nil {
 		pause = maintenancePoll
 	}
 	if !*said {
 		*said = true
 		switch {
+		case c.restoring != nil:
+			s.log.Warn("the role is free, but a restore of the metadata has not ended: see 'milvus metadata restore --help'",
+				zap.ByteString("restore", c.restoring.Value))
 		case c.maintenance != nil:
 			s.log.Warn("the role is free, but takeovers are paused: see 'milvus resume'", zap.ByteString("pause", c.maintenance.Value))
 		case c.wish != nil:
 			s.log.Info("the role is being handed to another process, not competing", zap.ByteString("wish", c.wish.Value))
 		}
 	}
-	_ = sleep(ctx, pause)
+	_ = clock.Sleep(ctx, pause)
 }

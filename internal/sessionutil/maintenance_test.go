@@ -51,3 +51,19 @@ func TestAPauseEndsByItself(t *testing.T) {
 	p.active()
 	require.Greater(t, time.Since(began), 2*time.Second)
 }
+
+func TestNobodyClaimsWhileTheMetadataIsRestored(t *testing.T) {
+	t.Parallel()
+	client := clustertest.StartEtcd(t).Client(t)
+	_, err := client.Put(t.Context(), RestoringKey(root), `{"By":"me"}`)
+	require.NoError(t, err)
+	p := startPeer(t, client, nil)
+	p.waitLog("the role is free, but a restore of the metadata has not ended: see 'milvus metadata restore --help'")
+	require.Empty(t, get(t, client, ActiveKey(root, "rootcoord")).Kvs)
+	_, seen, err := Observe(t.Context(), client, root, []string{"rootcoord"})
+	require.NoError(t, err)
+	require.Equal(t, "me", seen[0].Restoring.By)
+	_, err = client.Delete(t.Context(), RestoringKey(root))
+	require.NoError(t, err)
+	p.active()
+}

@@ -13,6 +13,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // Seen is one process of a role as etcd shows it.
@@ -30,6 +32,8 @@ type Observation struct {
 	Seen     []Seen  // the active one first, the others by id
 	Problems []error // records that nobody can read
 	Paused   *Maintenance
+	// Restoring says that the metadata is not whole and nobody claims the role.
+	Restoring *Restoring
 }
 
 // Observe reads the sessions of roles, all at one revision. Nobody is asked but etcd.
@@ -41,13 +45,21 @@ func Observe(ctx context.Context, client *clientv3.Client, metaRoot string, role
 			clientv3.OpGet(ActiveKey(metaRoot, role)), clientv3.OpGet(member, clientv3.WithPrefix()),
 			clientv3.OpGet(processPrefix(metaRoot, role), clientv3.WithPrefix()), clientv3.OpGet(maintenanceKey(metaRoot, role)))
 	}
+	ops = append(ops, clientv3.OpGet(RestoringKey(metaRoot)))
 	resp, err := client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
 		return 0, nil, fmt.Errorf("read the sessions: %w", err)
 	}
+	var restoring *Restoring
+	for _, kv := range resp.Responses[len(ops)-1].GetResponseRange().GetKvs() {
+		restoring = &Restoring{}
+		_ = json.Unmarshal(kv.Value, restoring) // whatever it says, it is there
+	}
 	for i, role := range roles {
 		kvs := func(part int) []*mvccpb.KeyValue { return resp.Responses[4*i+part].GetResponseRange().GetKvs() }
-		all = append(all, observe(role, ActiveKey(metaRoot, role)+"-", kvs(0), kvs(1), kvs(2), kvs(3)))
+		o := observe(role, ActiveKey(metaRoot, role)+"-", kvs(0), kvs(1), kvs(2), kvs(3))
+		o.Restoring = restoring
+		all = append(all, o)
 	}
 	return resp.Header.Revision, all, nil
 }
@@ -67,7 +79,7 @@ func WatchChanges(ctx context.Context, client *clientv3.Client, metaRoot string,
 					changed()
 				}
 				stop()
-				_ = sleep(ctx, watchAgain)
+				_ = clock.Sleep(ctx, watchAgain)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -66,8 +67,13 @@ type termRecord struct {
 
 // howEnded is the reason of the next term, when this one was ended by its holder.
 func (r termRecord) howEnded() string {
-	if r.Reason == ReasonSwitched {
+	switch {
+	case r.Reason == ReasonSwitched:
 		return ReasonSwitched
+	case strings.HasPrefix(r.Reason, failedPrefix):
+		return ReasonFailed
+	case strings.HasPrefix(r.Reason, errSilent.Error()):
+		return ReasonSilent // it could not reach etcd, and found out before anybody else did
 	}
 	return ReasonStopped
 }

@@ -2,6 +2,7 @@ package sessionutil
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type peer struct {
 	fail    chan error
 	stop    func()
 	runErr  chan error
+	seen    *measured
 }
 
 func (p *peer) Registered(context.Context) {}
@@ -74,20 +76,15 @@ func (p *peer) waitLog(message string) {
 		"process %d never logged %q", p.id, message)
 }
 
-type ignore struct{}
-
-func (ignore) Renewed(string, time.Duration, time.Duration) {}
-func (ignore) FencedOff(string, int64)                      {}
-
 func startPeer(t *testing.T, client *clientv3.Client, change func(*Config)) *peer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	id, err := AllocServerID(ctx, client, root)
+	id, err := AllocServerID(ctx, client, root, zap.NewNop())
 	require.NoError(t, err)
 	core, logs := observer.New(zapcore.DebugLevel)
 	p := &peer{
 		t: t, id: id, logs: logs, terms: make(chan *Term, 16), origins: make(chan Origin, 16), fail: make(chan error),
-		runErr: make(chan error, 1),
+		runErr: make(chan error, 1), seen: newMeasured(),
 	}
 	cfg := Config{
 		MetaRoot: root, Role: "rootcoord", ServerID: id, Address: fmt.Sprintf("127.0.0.1:%d", id), HostName: "host",
@@ -97,7 +94,7 @@ func startPeer(t *testing.T, client *clientv3.Client, change func(*Config)) *pee
 	if change != nil {
 		change(&cfg)
 	}
-	s, err := New(cfg, Deps{Client: client, Members: etcdutil.NewMembers(client), Logger: zap.New(core), Metrics: ignore{}})
+	s, err := New(cfg, Deps{Client: client, Members: etcdutil.NewMembers(client), Logger: zap.New(core), Metrics: p.seen})
 	require.NoError(t, err)
 	go func() { p.runErr <- s.Run(ctx, p) }()
 	var once sync.Once
@@ -127,7 +124,7 @@ func TestServerIDsAreNeverGivenTwice(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 5 {
-				id, err := AllocServerID(t.Context(), client, root)
+				id, err := AllocServerID(t.Context(), client, root, zap.NewNop())
 				mu.Lock()
 				if err != nil || seen[id] {
 					t.Errorf("id %d, error %v", id, err)
@@ -142,7 +139,7 @@ func TestServerIDsAreNeverGivenTwice(t *testing.T) {
 
 	_, err := client.Put(t.Context(), root+"/session/id", "forty")
 	require.NoError(t, err)
-	_, err = AllocServerID(t.Context(), client, root)
+	_, err = AllocServerID(t.Context(), client, root, zap.NewNop())
 	require.ErrorContains(t, err, `by-dev/meta/session/id holds "forty"`)
 }
 
@@ -225,7 +222,7 @@ func TestFenceNeedsNoKnowledge(t *testing.T) {
 	client := clustertest.StartEtcd(t).Client(t)
 	claim, err := client.Put(t.Context(), ActiveKey(root, "rootcoord"), "a")
 	require.NoError(t, err)
-	term := newTerm(t.Context(), client, ActiveKey(root, "rootcoord"), claim.Header.Revision, 1)
+	term := newTerm(t.Context(), client, ActiveKey(root, "rootcoord"), claim.Header.Revision, 1, func() {})
 	defer term.end(errResigned)
 	write := Txn{Ops: []clientv3.Op{clientv3.OpPut("k", "1")}}
 	_, err = term.Commit(t.Context(), write)
@@ -325,20 +322,20 @@ func TestRestartOnTheSameAddressTakesOverAtOnce(t *testing.T) {
 	for _, standby := range []bool{true, false} {
 		t.Run(fmt.Sprintf("standby %v", standby), func(t *testing.T) {
 			etcd := clustertest.StartEtcd(t)
-			client := etcd.Client(t)
 			same := func(c *Config) {
 				c.Address, c.Direct, c.Standby = "10.1.2.3:53100", []string{"10.1.2.3:53100"}, standby
 			}
-			dead := startPeer(t, client, same)
+			proxy := clustertest.NewProxy(t, etcd.Endpoints()[0])
+			dead := startPeer(t, etcd.ClientVia(t, proxy.Addr()), same)
 			term := dead.active()
-			// "Dead" lives on here, which the protocol must survive too; what counts is that the role moves at once.
-			reborn := startPeer(t, client, same)
+			proxy.Cut() // for etcd this is what death looks like, and there is no way back to compete for the role
+			reborn := startPeer(t, etcd.Client(t), same)
 			next := reborn.active()
 			require.Greater(t, next.Number(), term.Number())
 			origin := <-reborn.origins
+			require.Equal(t, ReasonRestarted, origin.Reason)
 			require.Less(t, origin.Wait, time.Second)
 			require.Eventually(t, func() bool { return !term.Valid() }, time.Minute, time.Millisecond)
-			dead.t = t
 		})
 	}
 }
@@ -353,7 +350,47 @@ func TestFailedActivationGivesTheRoleBack(t *testing.T) {
 	first.fail <- fmt.Errorf("no tables")
 	next := second.active()
 	require.Greater(t, next.Number(), term.Number())
+	require.Equal(t, ReasonFailed, (<-second.origins).Reason)
 	require.Equal(t, "cannot serve the ACTIVE role, giving it back", first.logs.FilterLevelExact(zapcore.ErrorLevel).All()[0].Message)
+}
+
+func TestWhoComesBackAloneHasRegainedTheRole(t *testing.T) {
+	t.Parallel()
+	p := startPeer(t, clustertest.StartEtcd(t).Client(t), nil)
+	term := p.active()
+	require.Equal(t, ReasonFirst, (<-p.origins).Reason)
+	p.fail <- errors.New("no tables")
+	require.Greater(t, p.active().Number(), term.Number())
+	require.Equal(t, ReasonRegained, (<-p.origins).Reason)
+}
+
+func TestHowATermEnded(t *testing.T) {
+	for want, reason := range map[string]string{
+		ReasonStopped:  howTermEnded(nil, nil, false),
+		ReasonSwitched: howTermEnded(nil, nil, true),
+		ReasonFailed:   howTermEnded(nil, errors.New("no tables"), false),
+		ReasonSilent:   howTermEnded(fmt.Errorf("%w: 26s", errSilent), nil, false),
+	} {
+		require.Equal(t, want, termRecord{Reason: reason}.howEnded())
+	}
+}
+
+func TestAStartThatWaitsForEtcdSaysSo(t *testing.T) {
+	t.Parallel()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{"127.0.0.1:1"}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	core, logs := observer.New(zapcore.WarnLevel)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := AllocServerID(ctx, client, root, zap.New(core))
+		failed <- err
+	}()
+	require.Eventually(t, func() bool { return logs.FilterMessage("etcd does not answer, waiting for it").Len() > 0 },
+		time.Minute, 10*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
 }
 
 func TestConfigThatWouldBeUnsoundIsRefused(t *testing.T) {

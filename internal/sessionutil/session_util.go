@@ -46,7 +46,7 @@ func New(cfg Config, deps Deps) (*Session, error) {
 		members:   deps.Members,
 		log:       deps.Logger,
 		metrics:   deps.Metrics,
-		detector:  detector{cfg: cfg, members: deps.Members, dial: deps.Dial, log: deps.Logger},
+		detector:  detector{cfg: cfg, members: deps.Members, dial: deps.Dial, log: deps.Logger, metrics: deps.Metrics},
 		activeKey: ActiveKey(cfg.MetaRoot, cfg.Role),
 		memberKey: memberKey(cfg.MetaRoot, cfg.Role, cfg.ServerID),
 		termKey:   termKey(cfg.MetaRoot, cfg.Role),
@@ -95,7 +95,7 @@ func (s *Session) Run(ctx context.Context, h Handler) error {
 		}
 		if failures > 0 && ctx.Err() == nil {
 			// Give another process the chance to do better.
-			_ = sleep(ctx, min(time.Second<<min(failures-1, 5), 15*time.Second))
+			_ = clock.Sleep(ctx, min(time.Second<<min(failures-1, 5), 15*time.Second))
 		}
 	}
 	return nil
@@ -116,6 +116,7 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	cause := context.Cause(term.ctx)
 	switch {
 	case cause != nil:
+		s.countLoss(cause)
 		s.log.Warn("lost the ACTIVE role, back to STANDBY", zap.Int64("term", term.number), zap.String("reason", cause.Error()))
 	case err != nil && ctx.Err() == nil:
 		s.log.Error("cannot serve the ACTIVE role, giving it back", zap.Int64("term", term.number), zap.Error(err))
@@ -124,10 +125,20 @@ func (s *Session) serve(ctx context.Context, h Handler, term *Term, origin Origi
 	}
 	term.end(errResigned)
 	s.resign(ctx, term, howTermEnded(cause, err, switched))
-	if n := term.FencedOff(); n > 0 {
-		s.metrics.FencedOff(s.cfg.Role, n)
-	}
 	return err
+}
+
+// failedPrefix begins the reason of a term whose holder could not serve.
+const failedPrefix = "failed: "
+
+// countLoss is for a term that ended against the holder's will; a lease that is gone has been counted by the heartbeat.
+func (s *Session) countLoss(cause error) {
+	switch {
+	case errors.Is(cause, errKeyLost):
+		s.metrics.Lost(s.cfg.Role, LossKey)
+	case errors.Is(cause, errSilent):
+		s.metrics.Lost(s.cfg.Role, LossSilent)
+	}
 }
 
 func howTermEnded(cause, err error, switched bool) string {
@@ -135,7 +146,7 @@ func howTermEnded(cause, err error, switched bool) string {
 	case cause != nil:
 		return cause.Error()
 	case err != nil:
-		return "failed: " + err.Error()
+		return failedPrefix + err.Error()
 	case switched:
 		return ReasonSwitched
 	}
@@ -169,7 +180,7 @@ func (s *Session) watchOwnKey(ctx context.Context, term *Term) {
 				}
 			}
 		}
-		_ = sleep(ctx, 200*time.Millisecond)
+		_ = clock.Sleep(ctx, 200*time.Millisecond)
 	}
 }
 
@@ -201,7 +212,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 			if try == 3 || try%60 == 59 {
 				s.log.Error("register active key to etcd failed", zap.Error(err))
 			}
-			_ = sleep(ctx, retryPause(try))
+			_ = clock.Sleep(ctx, retryPause(try))
 			continue
 		}
 		if won.number != 0 {
@@ -220,7 +231,7 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 		rival.release()
 		if !s.cfg.Standby {
 			s.log.Warn("the role is held by another process, trying again", zap.String("holder", won.describeHolder()))
-			_ = sleep(ctx, min(200*time.Millisecond<<min(try, 4), 3*time.Second))
+			_ = clock.Sleep(ctx, min(200*time.Millisecond<<min(try, 4), 3*time.Second))
 			continue
 		}
 		standby.start()
@@ -231,7 +242,8 @@ func (s *Session) campaign(ctx context.Context, reg *registration, before bool) 
 
 // accede turns a won claim into a term: first it makes sure that the predecessor has stopped answering.
 func (s *Session) accede(ctx context.Context, reg *registration, won claim, rival *rival, took time.Duration) (*Term, Origin, error) {
-	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID)
+	term := newTerm(ctx, s.client, s.activeKey, won.number, s.cfg.ServerID, func() { s.metrics.FencedOff(s.cfg.Role) })
+	term.address = s.cfg.Address
 	reg.hold(term, s.cfg.ServeWindow)
 	s.log.Info("register ACTIVE service successfully", zap.Int64("ServerID", s.cfg.ServerID))
 	origin := s.origin(won, rival)
@@ -264,7 +276,7 @@ func (s *Session) awaitDeparture(ctx context.Context, lost claim) *rival {
 				return r
 			}
 		}
-		if sleep(watch, 100*time.Millisecond) == nil && s.gone(watch, r) {
+		if clock.Sleep(watch, 100*time.Millisecond) == nil && s.gone(watch, r) {
 			return r
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/milvus-coord/milvus/internal/clock"
 )
 
 // Switch is the wish that the holder of a role hands it to another process. It lies in etcd for a few seconds, on a lease
@@ -80,7 +82,7 @@ func (s *Session) watchSwitch(ctx context.Context, term *Term, handOver context.
 				}
 			}
 		}
-		_ = sleep(ctx, 200*time.Millisecond)
+		_ = clock.Sleep(ctx, 200*time.Millisecond)
 	}
 }
 

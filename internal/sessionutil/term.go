@@ -33,17 +33,20 @@ type Term struct {
 	key      string // the active key
 	number   int64  // its CreateRevision
 	serverID int64
+	address  string
 	client   *clientv3.Client
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
 	validUntil atomic.Int64 // on the clock of package clock, nanoseconds
-	fencedOff  atomic.Int64 // writes that the fence refused, for metrics
+	fencedOff  atomic.Int64 // writes that the fence refused
+
+	refusedWrite func() // is told of each of them, also of those that come after the term's end
 }
 
-func newTerm(ctx context.Context, client *clientv3.Client, key string, number, serverID int64) *Term {
-	t := &Term{key: key, number: number, serverID: serverID, client: client}
+func newTerm(ctx context.Context, client *clientv3.Client, key string, number, serverID int64, refusedWrite func()) *Term {
+	t := &Term{key: key, number: number, serverID: serverID, client: client, refusedWrite: refusedWrite}
 	// The role outlives the wish to stop: a stopping process drains first. The session that made the term ends it.
 	t.ctx, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return t
@@ -54,6 +57,9 @@ func (t *Term) Number() int64 { return t.number }
 
 // ServerID is the id under which the holder is registered.
 func (t *Term) ServerID() int64 { return t.serverID }
+
+// Address is where the holder is dialled by others.
+func (t *Term) Address() string { return t.address }
 
 // Context ends with the term; its cause says why.
 func (t *Term) Context() context.Context { return t.ctx }
@@ -130,7 +136,7 @@ func (t *Term) Commit(ctx context.Context, txn Txn) (int64, error) {
 		case isRefusal(err):
 			return 0, fmt.Errorf("etcd refused the write: %w", err)
 		}
-		if ctx.Err() != nil || t.ctx.Err() != nil || sleep(ctx, retryPause(sent)) != nil {
+		if ctx.Err() != nil || t.ctx.Err() != nil || clock.Sleep(ctx, retryPause(sent)) != nil {
 			return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 	}
@@ -142,6 +148,7 @@ func (t *Term) refused(resp *clientv3.TxnResponse, txn Txn, resent bool) (int64,
 	deposed := len(active) == 0 || active[0].CreateRevision != t.number
 	if deposed {
 		t.fencedOff.Add(1)
+		t.refusedWrite()
 		t.end(errKeyLost)
 	}
 	if resent {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/errs"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -169,7 +170,7 @@ func (a *allocator) keep(ctx context.Context, target func() int64) error {
 					zap.String("key", a.cfg.Key), zap.Error(err))
 			}
 			a.nudge()
-			if err := sleep(ctx, retryPause); err != nil {
+			if err := clock.Sleep(ctx, retryPause); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -26,6 +27,18 @@ const (
 	// retryPause lies between two tries while etcd refuses or does not answer.
 	retryPause = 100 * time.Millisecond
 )
+
+// Where Milvus keeps the bounds of timestamps and ids, below its kv root.
+const (
+	TimestampKey = "gid/timestamp"
+	IDKey        = "gid/idTimestamp"
+)
+
+// ParseBound reads a stored bound: values of this and later milliseconds since 1970 were not given out.
+func ParseBound(value []byte) (millis int64, err error) { return decodeBound(value) }
+
+// FormatBound is the stored form of a bound in milliseconds since 1970.
+func FormatBound(millis int64) []byte { return encodeBound(millis) }
 
 // Term is what an allocator needs of the proof of being active. *sessionutil.Term is one.
 type Term interface {
@@ -66,7 +79,7 @@ func (s *store) read(ctx context.Context) (int64, error) {
 		if ctx.Err() != nil || !etcdutil.IsUnavailable(err) {
 			return 0, fmt.Errorf("read the allocator's bound at %s: %w", s.cfg.Key, err)
 		}
-		if err := sleep(ctx, retryPause); err != nil {
+		if err := clock.Sleep(ctx, retryPause); err != nil {
 			return 0, fmt.Errorf("read the allocator's bound at %s: %w", s.cfg.Key, err)
 		}
 	}
@@ -119,16 +132,4 @@ func decodeBound(value []byte) (int64, error) {
 
 func encodeBound(millis int64) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(millis)*uint64(time.Millisecond))
-}
-
-// sleep waits for d or the end of ctx, whose cause it returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

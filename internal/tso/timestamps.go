@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/milvus-coord/milvus/internal/clock"
 	"github.com/milvus-coord/milvus/internal/errs"
 )
 
@@ -118,7 +119,7 @@ func (t *Timestamps) allocSlowly(ctx context.Context, count uint32) (uint64, err
 		if time.Now().After(deadline) {
 			return 0, fmt.Errorf("timestamps are exhausted: more than %d a millisecond were asked for over %v", MaxTimestamps, patience)
 		}
-		if err := sleep(ctx, tick/2); err != nil {
+		if err := clock.Sleep(ctx, tick/2); err != nil {
 			return 0, fmt.Errorf("wait for a timestamp: %w", err)
 		}
 		if first, ok := t.a.take(count); ok {

@@ -178,7 +178,7 @@ func stories() map[failpoint.Point]story {
 
 		failpoint.CollectionFilling: {do: createCollection("c", 300), done: has("c"), repeat: true},
 		failpoint.CollectionCreated: {do: createCollection("c", 0), done: has("c"), repeat: true, certain: true},
-		failpoint.CollectionExpired: {do: createCollection("c", 300), done: has("c"), repeat: true, certain: true},
+		failpoint.CollectionExpired: {do: createCollection("c", 300), done: has("c"), repeat: true},
 
 		failpoint.DropHidden:  {before: one, do: dropCollection, done: not(has("c")), repeat: true, certain: true},
 		failpoint.DropUnnamed: {before: withAliases(90), do: dropCollection, done: not(has("c")), repeat: true, certain: true},

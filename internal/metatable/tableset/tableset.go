@@ -49,7 +49,7 @@ func (s *Set[G]) Load(revision int64, all iter.Seq[metatable.KV]) func() {
 	kinds := group.Kinds()
 	one := make([]metatable.KV, 1)
 	for one[0] = range all {
-		if t := route(kinds, one[0].Key); t != nil {
+		if _, t := route(kinds, one[0].Key); t != nil {
 			t.Apply(revision, one)
 		}
 	}
@@ -65,24 +65,42 @@ func (s *Set[G]) Apply(revision int64, changes []metatable.KV) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range changes {
-		if t := route(s.kinds, changes[i].Key); t != nil {
+		if _, t := route(s.kinds, changes[i].Key); t != nil {
 			t.Apply(revision, changes[i:i+1])
 		}
 	}
 }
 
 // route finds the table of a key: the one whose kind the key's path begins with.
-func route(kinds map[string]Table, key string) Table {
+func route(kinds map[string]Table, key string) (kind string, t Table) {
 	for end := 0; ; {
 		slash := strings.IndexByte(key[end:], '/')
 		if slash < 0 {
-			return nil
+			return "", nil
 		}
 		end += slash + 1
 		if t, ok := kinds[key[:end]]; ok {
-			return t
+			return key[:end], t
 		}
 	}
+}
+
+// Check decodes a single record as the set would, and does not keep it. It tells of which kind it is, empty if of none,
+// and whether it is there for readers: a tombstone is not. It is for a set that holds nothing and has no readers.
+func (s *Set[G]) Check(kv metatable.KV) (kind string, present bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kind, t := route(s.kinds, kv.Key)
+	if t == nil {
+		return "", false, nil
+	}
+	t.Apply(kv.ModRevision, []metatable.KV{kv})
+	present = t.Len() > 0
+	if sick := t.Quarantined(); len(sick) > 0 {
+		err = sick[0].Err
+	}
+	t.Apply(kv.ModRevision, []metatable.KV{{Key: kv.Key, Deleted: true}})
+	return kind, present, err
 }
 
 // Read calls f with the tables as they are at one revision. f must not keep the group, and must not wait.

@@ -154,3 +154,25 @@ func countSlashes(s string) (n int) {
 	}
 	return n
 }
+
+func TestCheckDecodesAndKeepsNothing(t *testing.T) {
+	s := New(newGroup)
+	for range 2 {
+		kind, present, err := s.Check(kv(1, "m/s/1", "17"))
+		require.NoError(t, err)
+		require.True(t, present)
+		require.Equal(t, "m/s/", kind)
+		kind, present, err = s.Check(kv(1, "m/s/1", "seventeen"))
+		require.Error(t, err)
+		require.False(t, present)
+		require.Equal(t, "m/s/", kind)
+		_, present, err = s.Check(kv(1, "m/s/1", Tombstone))
+		require.NoError(t, err)
+		require.False(t, present)
+		kind, _, err = s.Check(kv(1, "m/s-c/1", "4"))
+		require.NoError(t, err)
+		require.Empty(t, kind)
+	}
+	require.Zero(t, s.Len())
+	require.Empty(t, s.Quarantined())
+}

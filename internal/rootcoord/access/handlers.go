@@ -87,8 +87,8 @@ func checkName(what, name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("the name of the %s is empty", what)
-	case strings.Contains(name, "/"):
-		return fmt.Errorf("%q cannot be the name of a %s: it contains a slash", name, what)
+	case name == "." || name == ".." || strings.ContainsAny(name, "/|"):
+		return fmt.Errorf("%q cannot be the name of a %s: it is part of keys and of lists of policies", name, what)
 	}
 	return nil
 }

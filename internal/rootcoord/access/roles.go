@@ -60,6 +60,7 @@ func (h *Handlers) DropRole(ctx context.Context, req *milvuspb.DropRoleRequest) 
 				return refused
 			}
 			if err := h.Writer.DropRole(ctx, name); err != nil {
+				h.RefreshLater() // some of its grants may be gone
 				return err
 			}
 			failpoint.Reach(failpoint.RoleDropped)

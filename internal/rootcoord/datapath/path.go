@@ -2,6 +2,7 @@ package datapath
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -182,7 +183,7 @@ func (p *Path) Confirm(ctx context.Context, collectionID, partitionID int64) (bo
 	gone := true
 	err := p.call(ctx, "datacoord", "GcConfirm", func(ctx context.Context) (*commonpb.Status, error) {
 		resp, err := p.data.GcConfirm(ctx, &datapb.GcConfirmRequest{CollectionId: collectionID, PartitionId: partitionID})
-		if err == nil {
+		if err == nil && errs.FromStatus(resp.GetStatus()) == nil {
 			gone = resp.GetGcFinished()
 		}
 		return resp.GetStatus(), err
@@ -196,7 +197,7 @@ func (p *Path) call(ctx context.Context, peer, method string, do func(context.Co
 	defer cancel()
 	answer, err := do(bound)
 	switch {
-	case status.Code(err) == codes.Unimplemented:
+	case status.Code(err) == codes.Unimplemented, err == nil && errors.Is(errs.FromStatus(answer), errs.Unimplemented):
 		p.passOver(peer, method)
 		return nil
 	case err != nil && ctx.Err() == nil && bound.Err() != nil:

@@ -121,17 +121,34 @@ func TestAltered(t *testing.T) {
 }
 
 func TestPeerThatDoesNotImplementACallIsPassedOverAndNamedOnce(t *testing.T) {
-	p, data, query, logs := newPath(t)
-	none := func(context.Context, string, any) error { return status.Error(codes.Unimplemented, "no") }
-	data.answer, query.answer = none, none
-	for range 3 {
-		require.NoError(t, p.Watch(t.Context(), database, collection()))
-		require.NoError(t, p.Release(t.Context(), collection()))
-		gone, err := p.Confirm(t.Context(), 7, -1)
-		require.NoError(t, err)
-		require.True(t, gone)
+	unimplemented := errs.ToStatus(errs.Unimplemented.With("no"))
+	for name, none := range map[string]func(context.Context, string, any) error{
+		"by gRPC": func(context.Context, string, any) error { return status.Error(codes.Unimplemented, "no") },
+		"by a Status": func(_ context.Context, _ string, reply any) error {
+			switch r := reply.(type) {
+			case *commonpb.Status:
+				proto.Merge(r, unimplemented)
+			case *datapb.WatchChannelsResponse:
+				r.Status = unimplemented
+			case *datapb.GcConfirmResponse:
+				r.Status = unimplemented
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, data, query, logs := newPath(t)
+			data.answer, query.answer = none, none
+			for range 3 {
+				require.NoError(t, p.Watch(t.Context(), database, collection()))
+				require.NoError(t, p.Release(t.Context(), collection()))
+				gone, err := p.Confirm(t.Context(), 7, -1)
+				require.NoError(t, err)
+				require.True(t, gone)
+			}
+			require.Equal(t, 3, logs.Len(), "one line a method")
+		})
 	}
-	require.Equal(t, 3, logs.Len(), "one line a method")
 }
 
 func TestPeerThatDoesNotAnswerIsWaitedForWithABound(t *testing.T) {

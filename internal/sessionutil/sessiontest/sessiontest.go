@@ -25,7 +25,7 @@ func Claim(t testing.TB, client *clientv3.Client, metaRoot, role string) *sessio
 func ClaimUntil(t testing.TB, client *clientv3.Client, metaRoot, role string) (*sessionutil.Term, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	id, err := sessionutil.AllocServerID(ctx, client, metaRoot)
+	id, err := sessionutil.AllocServerID(ctx, client, metaRoot, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatalf("take a ServerID: %v", err)
 	}
@@ -77,5 +77,11 @@ func (h handler) Serve(ctx context.Context, term *sessionutil.Term, _ sessionuti
 
 type noMetrics struct{}
 
-func (noMetrics) Renewed(string, time.Duration, time.Duration) {}
-func (noMetrics) FencedOff(string, int64)                      {}
+func (noMetrics) Registered(string)                      {}
+func (noMetrics) Renewed(string, time.Duration, bool)    {}
+func (noMetrics) Slack(string, time.Duration)            {}
+func (noMetrics) Missed(string)                          {}
+func (noMetrics) Lost(string, string)                    {}
+func (noMetrics) FencedOff(string)                       {}
+func (noMetrics) ActiveSeen(string, time.Duration, bool) {}
+func (noMetrics) ActiveForgotten(string)                 {}
