@@ -13,7 +13,7 @@ const quiet = 4
 
 // diagnosed is the role with its problems in words.
 func (r Role) diagnosed() Role {
-	r.Problems = append(append([]string{}, r.unreadable...), diagnose(r)...)
+	r.Problems = append(append([]string{}, r.found...), diagnose(r)...)
 	return r
 }
 

@@ -32,7 +32,7 @@ type Role struct {
 	Paused   *Pause   `json:"paused,omitempty" yaml:"paused,omitempty"`
 	Problems []string `json:"problems" yaml:"problems"` // what is wrong, in words; empty if nothing is
 
-	unreadable []string // records in etcd
+	found []string // problems that etcd shows by itself
 }
 
 // Pause is a role of which nobody takes over by itself.
@@ -119,11 +119,11 @@ func (r *Reader) Sessions(ctx context.Context) (View, error) {
 			role.Members = append(role.Members, memberOf(s))
 		}
 		if r := o.Restoring; r != nil {
-			role.Problems = append(role.Problems, fmt.Sprintf("nobody may take it: the metadata is not whole, a restore by %s began at %s and has not ended",
+			role.found = append(role.found, fmt.Sprintf("nobody may take it: the metadata is not whole, a restore by %s began at %s and has not ended",
 				r.By, r.At.Local().Format(time.DateTime)))
 		}
 		for _, problem := range o.Problems {
-			role.unreadable = append(role.unreadable, "a record in etcd cannot be read: "+problem.Error())
+			role.found = append(role.found, "a record in etcd cannot be read: "+problem.Error())
 		}
 		v.Roles = append(v.Roles, role.diagnosed())
 	}
