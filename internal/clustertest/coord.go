@@ -87,8 +87,8 @@ func (c *Coord) PID() int { return c.cmd.Process.Pid }
 // Kill ends the process with SIGKILL and waits until it is gone.
 func (c *Coord) Kill() { c.kill() }
 
-// Pause stops the process with SIGSTOP.
-func (c *Coord) Pause() { _ = c.signal(syscall.SIGSTOP) }
+// Pause stops the process with SIGSTOP. It stands when it returns.
+func (c *Coord) Pause() { c.pause() }
 
 // Resume continues it.
 func (c *Coord) Resume() { _ = c.signal(syscall.SIGCONT) }

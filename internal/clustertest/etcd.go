@@ -149,8 +149,8 @@ func (e *Etcd) Kill(which ...int) { e.each(which, func(m *member) { m.kill() }) 
 // Restart starts killed members again on their ports and data. It does not wait; see WaitReady.
 func (e *Etcd) Restart(which ...int) { e.each(which, func(m *member) { m.start(e.t) }) }
 
-// Pause stops members with SIGSTOP.
-func (e *Etcd) Pause(which ...int) { e.each(which, func(m *member) { _ = m.signal(syscall.SIGSTOP) }) }
+// Pause stops members with SIGSTOP. They stand when it returns.
+func (e *Etcd) Pause(which ...int) { e.each(which, func(m *member) { m.pause() }) }
 
 // Resume continues paused members.
 func (e *Etcd) Resume(which ...int) {

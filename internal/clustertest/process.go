@@ -42,6 +42,13 @@ func (p *process) kill() {
 	<-p.exited
 }
 
+// pause stops the process and waits until it stands: until then it may still answer.
+func (p *process) pause() {
+	if p.signal(syscall.SIGSTOP) == nil {
+		waitUntil(func() bool { return p.stands() || !p.running() })
+	}
+}
+
 func (p *process) running() bool {
 	select {
 	case <-p.exited:
