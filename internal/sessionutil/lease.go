@@ -27,6 +27,9 @@ var (
 // stays well within the serve window.
 const renewTimeout = 700 * time.Millisecond
 
+// farewell is how long a process that gives its role back waits for an etcd that is slow.
+const farewell = 2 * time.Second
+
 // registration is a lease with the process' keys on it, kept alive by a heartbeat of its own. In standby it carries the
 // member key alone, in a term the active key as well. All of it ends together.
 type registration struct {
@@ -121,12 +124,25 @@ func (s *Session) deregister(ctx context.Context, reg *registration) {
 
 // revoke is also called when ctx has ended: that is when a process that stops gives its role back.
 func (s *Session) revoke(ctx context.Context, lease clientv3.LeaseID) {
-	err := s.members.Do(context.WithoutCancel(ctx), renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+	err := s.insist(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		_, err := c.Revoke(ctx, lease)
 		return err
 	})
 	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		s.log.Warn("cannot revoke the session's lease, it will expire", zap.Duration("ttl", s.cfg.TTL), zap.Error(err))
+	}
+}
+
+// insist sends a farewell again and again until etcd answers, at most for farewell: what is not said costs the next holder
+// a wait. It may be sent twice, and ctx may have ended.
+func (s *Session) insist(ctx context.Context, request func(context.Context, *clientv3.Client) error) error {
+	ctx = context.WithoutCancel(ctx)
+	for began, try := time.Now(), 0; ; try++ {
+		err := s.members.Do(ctx, renewTimeout, request)
+		if !etcdutil.IsUnavailable(err) || time.Since(began) > farewell {
+			return err
+		}
+		_ = clock.Sleep(ctx, retryPause(try))
 	}
 }
 

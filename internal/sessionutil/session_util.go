@@ -158,7 +158,7 @@ func howTermEnded(cause, err error, switched bool) string {
 func (s *Session) resign(ctx context.Context, term *Term, reason string) {
 	ended := s.termRecord()
 	ended.Ended, ended.Reason = time.Now().Format(time.RFC3339Nano), reason
-	werr := s.members.Do(context.WithoutCancel(ctx), renewTimeout, func(ctx context.Context, c *clientv3.Client) error {
+	werr := s.insist(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		_, err := c.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(s.activeKey), "=", term.number)).
 			Then(clientv3.OpPut(s.termKey, ended.encode())).Commit()
