@@ -14,6 +14,7 @@ import (
 
 	"github.com/milvus-coord/milvus/internal/components"
 	"github.com/milvus-coord/milvus/internal/config"
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/haview"
 )
 
@@ -84,10 +85,18 @@ func withEtcd(ctx context.Context, work func(context.Context, *clientv3.Client, 
 		return err
 	}
 	defer client.Close() //nolint:errcheck // nothing is in flight
-	if err := work(ctx, client, cfg); err != nil {
-		return fmt.Errorf("%w (etcd: %s, root path: %s)", err, strings.Join(cfg.Etcd.Endpoints, ", "), cfg.Etcd.RootPath)
+	failure := work(ctx, client, cfg)
+	if failure == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%w (etcd: %s, root path: %s)", failure, strings.Join(cfg.Etcd.Endpoints, ", "), cfg.Etcd.RootPath)
+	if etcdutil.IsUnavailable(failure) && ctx.Err() == nil {
+		for _, endpoint := range cfg.Etcd.Endpoints {
+			why, remedy := components.EtcdConfig(cfg).Explain(ctx, endpoint, failure, processPatience)
+			err = fmt.Errorf("%w\n  etcd %s: %s; %s", err, endpoint, why, remedy)
+		}
+	}
+	return err
 }
 
 func printView(t *tabwriter.Writer, v haview.View, wide bool) {

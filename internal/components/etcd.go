@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ import (
 
 // store is the etcd of a process, its own or that of the cluster.
 type store struct {
+	config    etcdutil.Config
 	endpoints []string
 	client    *clientv3.Client
 	members   *etcdutil.Members // one client a member
@@ -44,6 +46,7 @@ func openStore(ctx context.Context, server Server, cfg *config.Config, m *metric
 		s.endpoints = []string{s.embedded.Address()}
 	}
 	etcd := etcdConfig(cfg, s.endpoints)
+	s.config = etcd
 	if s.client, err = etcdutil.Dial(ctx, watchEtcd(m, etcd, true)); err != nil {
 		return s, err
 	}
@@ -64,6 +67,23 @@ func (s *store) Close() error {
 		errs = append(errs, s.embedded.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// etcdPatience is how long a start waits for etcd before it says why it waits.
+const etcdPatience = 2 * time.Second
+
+// complain says why etcd does not answer, if it does not. Whether it ever does is not decided here.
+func (s *store) complain(ctx context.Context, logger *zap.Logger) {
+	bound, cancel := context.WithTimeout(ctx, etcdPatience)
+	defer cancel()
+	_, err := s.client.Get(bound, "health") // as Milvus does; it need not be there
+	if ctx.Err() != nil || !etcdutil.IsUnavailable(err) {
+		return
+	}
+	for _, endpoint := range s.endpoints {
+		why, remedy := s.config.Explain(ctx, endpoint, err, etcdPatience)
+		logger.Warn("etcd does not answer", zap.String("endpoint", endpoint), zap.String("why", why), zap.String("todo", remedy))
+	}
 }
 
 // watch returns an error when an embedded etcd has stopped by itself, and nil when ctx ends.

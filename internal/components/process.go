@@ -179,6 +179,7 @@ func (p *process) web(members []*member) (*opshttp.Server, error) {
 // coordinate takes the ServerID of the process and runs the members under it, until ctx ends or one of them cannot go on.
 // Then it stops them one after the other, the last one first: a coordinator goes before those that it calls.
 func (p *process) coordinate(ctx context.Context, members []*member) error {
+	p.store.complain(ctx, p.log)
 	id, err := sessionutil.AllocServerID(ctx, p.store.client, p.cfg.Etcd.MetaRoot(), p.log)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -2,17 +2,12 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/milvus-coord/milvus/internal/etcdutil"
@@ -43,8 +38,7 @@ const probes = 9
 
 // askEtcd asks every endpoint by itself, all at once, and then one of them about the cluster.
 func (e *exam) askEtcd(ctx context.Context) error {
-	tlsConfig, err := e.Etcd.TLS.Load()
-	if err != nil {
+	if _, err := e.Etcd.TLS.Load(); err != nil {
 		return err
 	}
 	e.endpoints = make([]endpoint, len(e.Etcd.Endpoints))
@@ -54,7 +48,7 @@ func (e *exam) askEtcd(ctx context.Context) error {
 		p.address = address
 		asked.Go(func() {
 			if p.err = e.askEndpoint(ctx, p); p.err != nil {
-				p.detail, p.do = explain(ctx, p.address, p.err, tlsConfig, e.Patience)
+				p.detail, p.do = e.Etcd.Explain(ctx, p.address, p.err, e.Patience)
 			}
 		})
 	}
@@ -148,39 +142,4 @@ func (e *exam) timeWrites(ctx context.Context, client *clientv3.Client) (took []
 	}
 	slices.Sort(took)
 	return took, nil
-}
-
-// explain finds out why an endpoint did not answer: the client library says only that time ran out.
-func explain(ctx context.Context, address string, err error, tlsConfig *tls.Config, patience time.Duration) (detail, do string) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	switch {
-	case errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrAuthNotEnabled):
-		return "it refuses the user: " + err.Error(), "correct etcd.auth.userName and etcd.auth.password, or etcd.auth.enabled"
-	case errors.Is(err, rpctypes.ErrUserEmpty), errors.Is(err, rpctypes.ErrInvalidAuthToken):
-		return "it wants a user and a password", "set etcd.auth.enabled, etcd.auth.userName and etcd.auth.password"
-	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		return "the user may not read the root path", "grant the user of etcd.auth.userName read and write on etcd.rootPath"
-	}
-	conn, dialed := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if dialed != nil {
-		return dialed.Error(), "start etcd there, open the way to it, or correct etcd.endpoints"
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline) // a connection that is gone says so itself
-	}
-	if tlsConfig == nil {
-		if tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) == nil { //nolint:gosec // nothing is trusted, only asked
-			return "it speaks TLS, and this configuration does not", "set etcd.ssl.enabled, and etcd.ssl.tlsCACert if its certificate is your own"
-		}
-		return "it is reached, but does not answer: " + err.Error(), "look into that member's log: it may have no leader, or be no etcd"
-	}
-	cfg := tlsConfig.Clone()
-	cfg.ServerName, _, _ = strings.Cut(address, ":")
-	if shaken := tls.Client(conn, cfg).HandshakeContext(ctx); shaken != nil {
-		return "no TLS with it: " + shaken.Error(), "correct etcd.ssl.tlsCACert, etcd.ssl.tlsCert and etcd.ssl.tlsKey, or etcd.ssl.enabled if it speaks none"
-	}
-	return "it is reached over TLS, but does not answer: " + err.Error(),
-		"if it wants a client's certificate, set etcd.ssl.tlsCert and etcd.ssl.tlsKey; else look into that member's log"
 }
