@@ -249,6 +249,11 @@ func create(ctx context.Context, b *bench) error {
 }
 
 func createCollection(ctx context.Context, c rootcoordpb.RootCoordClient, name string) error {
+	return createDescribed(ctx, c, name, "")
+}
+
+// createDescribed gives each field a description: with one of its own, a collection shares no record with another.
+func createDescribed(ctx context.Context, c rootcoordpb.RootCoordClient, name, description string) error {
 	schema := &schemapb.CollectionSchema{Name: name, Fields: []*schemapb.FieldSchema{{Name: "id", IsPrimaryKey: true, DataType: schemapb.DataType_Int64}}}
 	for i := range 6 {
 		schema.Fields = append(schema.Fields, &schemapb.FieldSchema{Name: fmt.Sprintf("field%d", i), DataType: schemapb.DataType_Int64})
@@ -256,6 +261,9 @@ func createCollection(ctx context.Context, c rootcoordpb.RootCoordClient, name s
 	schema.Fields = append(schema.Fields, &schemapb.FieldSchema{
 		Name: "vector", DataType: schemapb.DataType_FloatVector, TypeParams: []*commonpb.KeyValuePair{{Key: "dim", Value: "128"}},
 	})
+	for _, f := range schema.Fields {
+		f.Description = description
+	}
 	encoded, err := proto.Marshal(schema)
 	if err != nil {
 		return err

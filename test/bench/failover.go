@@ -14,13 +14,17 @@ import (
 
 // fill makes the number of collections at least n.
 func fill(ctx context.Context, c rootcoordpb.RootCoordClient, made *atomic.Int64, n int64) error {
+	return fillBy(ctx, made, n, func(ctx context.Context, name string) error { return createCollection(ctx, c, name) })
+}
+
+func fillBy(ctx context.Context, made *atomic.Int64, n int64, create func(ctx context.Context, name string) error) error {
 	for made.Load() < n {
 		if _, err := rate(ctx, time.Second, func(ctx context.Context) error {
 			if made.Load() >= n {
 				time.Sleep(10 * time.Millisecond)
 				return nil
 			}
-			return createCollection(ctx, c, fmt.Sprintf("c%d", made.Add(1)))
+			return create(ctx, fmt.Sprintf("c%d", made.Add(1)))
 		}); err != nil {
 			return err
 		}

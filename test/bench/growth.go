@@ -76,6 +76,37 @@ func growth(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// distinct measures the memory of collections whose fields nobody shares.
+func distinct(ctx context.Context, b *bench) error {
+	client, p, err := b.one(ctx)
+	if err != nil {
+		return err
+	}
+	first, last := int64(1000), int64(20000)
+	if b.quick {
+		last = 3000
+	}
+	var made atomic.Int64
+	create := func(ctx context.Context, name string) error { return createDescribed(ctx, client, name, name) }
+	if err := fillBy(ctx, &made, first, create); err != nil {
+		return err
+	}
+	before, err := b.heap(ctx)
+	if err != nil {
+		return err
+	}
+	if err := fillBy(ctx, &made, last, create); err != nil {
+		return err
+	}
+	after, err := b.heap(ctx)
+	if err != nil {
+		return err
+	}
+	report(fmt.Sprintf("live memory a collection of 10 fields of its own, by the heap at %d", last),
+		fmt.Sprintf("%.1f KB; RSS %.0f MB", (after-before)/float64(last-first)/1024, p.rss()), "5 KB")
+	return nil
+}
+
 // footprint measures what DDL leaves in etcd, and what it takes.
 func footprint(ctx context.Context, b *bench) error {
 	client, _, err := b.one(ctx)

@@ -42,7 +42,7 @@ type measurement struct {
 func run(ctx context.Context, only *regexp.Regexp, quick bool) error {
 	for _, m := range []measurement{
 		{"timestamps", timestamps}, {"describe", describe}, {"create", create}, {"start", start}, {"failover", failover}, {"takeover", takeover}, {"switchover", switchover},
-		{"growth", growth}, {"footprint", footprint}, {"partitions", partitions}, {"ticks", ticks},
+		{"growth", growth}, {"distinct", distinct}, {"footprint", footprint}, {"partitions", partitions}, {"ticks", ticks},
 	} {
 		if !only.MatchString(m.name) {
 			continue
