@@ -54,7 +54,7 @@ const (
 	healthEvery   = 5 * time.Second
 )
 
-//go:embed assets
+//go:embed assets/app.js assets/icon.svg assets/style.css
 var assets embed.FS
 
 // policy lets a page load what this server serves, and nothing else; no page may frame it.

@@ -26,7 +26,7 @@ func TestMarkup(t *testing.T) {
 		`<a></a>`:                              markup.El("a", markup.Href("javascript:alert(1)")),
 		`<b class="x">12</b>`:                  markup.El("b", markup.Group(markup.Class("x"), markup.Text("1")), markup.Node{}, markup.Text("2")),
 		`yes`:                                  markup.If(true, markup.Text("y"), markup.Text("es")),
-		`no`:                                   markup.Group(markup.If(false, markup.Text("yes")), markup.Either(false, markup.Text("maybe"), markup.Text("no"))),
+		`no`:                                   markup.Group(markup.If(false, markup.Text("yes")), markup.Either(false, markup.Text("maybe"), markup.Text("n")), markup.Either(true, markup.Text("o"), markup.Text("maybe"))),
 		`<i>a</i><i>b</i>`:                     markup.Each([]string{"a", "b"}, func(s string) markup.Node { return markup.El("i", markup.Text(s)) }),
 		"<!doctype html>\n<html lang=\"en\"><body></body></html>": markup.Document(markup.Fixed("lang", "en"), markup.El("body")),
 	} {
