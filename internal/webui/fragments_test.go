@@ -24,7 +24,8 @@ func words(n markup.Node) string {
 
 func TestAProcessInWords(t *testing.T) {
 	full := haview.Member{
-		ServerID: 3, Kind: "active", State: "Healthy", Address: "a:53100", Host: "h", PID: 5, Lease: 7, Granted: 10, Lag: 1, Version: "v1", Protocol: "2.5.6", HTTP: "a:9091",
+		ServerID: 3, Kind: "active", State: "Healthy", Address: "a:53100", Host: "h", PID: 5, Lease: 7, Granted: 10, Lag: 1,
+		Version: "v1", Protocol: "2.5.6", HTTP: "a:9091",
 	}
 	require.Equal(t, "active 3 this page Healthy a:53100 h · pid 5 7 s of 10 1 revision v1 Milvus 2.5.6 page metrics",
 		words(memberData{Member: full, Self: true}.row("rootcoord")))
@@ -66,7 +67,8 @@ func TestEtcdInWords(t *testing.T) {
 		{Name: "m0", Endpoint: "e", Leader: true, DBSize: 2 << 30, InUse: 1843 << 20, Quota: 2 << 30, Errors: []string{"memberID:1 alarm:NOSPACE"}},
 	}}}
 	got := etcdData(p).node()
-	require.Contains(t, words(got), "1 member, m0 leads Database 1.8 GiB in use of 2.0 GiB Reading the sessions 1.0 ms with a quorum, slowest of 2: 3.0 ms Alarms NOSPACE")
+	require.Contains(t, words(got), "1 member, m0 leads Database 1.8 GiB in use of 2.0 GiB "+
+		"Reading the sessions 1.0 ms with a quorum, slowest of 2: 3.0 ms Alarms NOSPACE")
 	require.Contains(t, got.String(), `class="bar db full"`)
 	p.health.Members[0].Errors, p.health.Members[0].InUse = nil, 1<<20
 	p.lost = time.Now()

@@ -125,7 +125,8 @@ func (r roleData) beginning() markup.Node {
 	}
 	how := markup.Text("won")
 	if r.Last.Predecessor != 0 {
-		how = markup.Group(markup.Text("took over from "), num(number(r.Last.Predecessor)), markup.Text(" ("), why(r.Last.Reason, r.Failed), markup.Text(")"))
+		how = markup.Group(markup.Text("took over from "), num(number(r.Last.Predecessor)),
+			markup.Text(" ("), why(r.Last.Reason, r.Failed), markup.Text(")"))
 	}
 	return markup.Group(markup.Text(" · "), how, markup.Text(" in "), num(took(r.Gap)), markup.Text(", "), timeAgo(r.Last.At))
 }
@@ -151,7 +152,8 @@ func (r roleData) table() markup.Node {
 func (m memberData) row(role string) markup.Node {
 	id := number(m.ServerID)
 	return row(
-		markup.Attr("id", role+"-"+id), markup.Class("member", m.Kind, when(m.Ill, "ill")), markup.Attr("data-kind", m.Kind), markup.Attr("data-id", id),
+		markup.Attr("id", role+"-"+id), markup.Class("member", m.Kind, when(m.Ill, "ill")),
+		markup.Attr("data-kind", m.Kind), markup.Attr("data-id", id),
 		heading(
 			markup.El("span", markup.Class("kind"), markup.Text(m.Kind)), space, num(id, "id"),
 			markup.If(m.Self, space, markup.El("span", markup.Class("self"), markup.Text("this page")))),
@@ -201,5 +203,6 @@ func (m memberData) link(path, words, role string, more ...markup.Node) markup.N
 	if address == "" {
 		return markup.Node{}
 	}
-	return markup.El("a", markup.Href(address), markup.Attr("aria-label", words+" of "+role+" "+number(m.ServerID)), markup.Group(more...), markup.Text(words))
+	return markup.El("a", markup.Href(address), markup.Attr("aria-label", words+" of "+role+" "+number(m.ServerID)),
+		markup.Group(more...), markup.Text(words))
 }

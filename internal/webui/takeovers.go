@@ -150,7 +150,9 @@ func (t takeoverData) row() markup.Node {
 		markup.Attr("id", "takeover-"+t.Role+"-"+number(t.Term)),
 		cell("Served again", timeAgo(t.At)),
 		heading(markup.Text(t.Role+" "), small(markup.Text("term "+number(t.Term)))),
-		cell("From and to", from, space, markup.El("span", markup.Class("muted"), markup.Attr("aria-label", "to"), markup.Text("→")), space, num(number(t.ServerID))),
+		cell("From and to", from, space,
+			markup.El("span", markup.Class("muted"), markup.Attr("aria-label", "to"), markup.Text("→")), space,
+			num(number(t.ServerID))),
 		cell("Why", why(t.Reason, t.Failed, markup.Attr("title", t.Words))),
 		cell("Where the time went", markup.Class("where"),
 			markup.El("svg", markup.Class("bar", "steps"), markup.Attr("aria-hidden", "true"), markup.Each(t.Steps, step.bar)),
@@ -177,7 +179,8 @@ func (h historyData) legend() markup.Node {
 		return markup.Group(markup.El("span", markup.Class("key", class)), markup.Text(" "+words))
 	}
 	return markup.El("div", markup.Class("legend"), markup.Attr("id", "legend"),
-		markup.El("p", key("detect", "detect "), key("claim", "claim "), key("wait", "wait for the predecessor's answers to end "), key("activate", "activate")),
+		markup.El("p", key("detect", "detect "), key("claim", "claim "), key("wait", "wait for the predecessor's answers to end "),
+			key("activate", "activate")),
 		markup.El("details", markup.Attr("id", "reasons"),
 			markup.El("summary", markup.Text("What the reasons mean")),
 			markup.El("dl", markup.Each(h.Reasons, func(r reasonData) markup.Node {

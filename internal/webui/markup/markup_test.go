@@ -26,7 +26,8 @@ func TestMarkup(t *testing.T) {
 		`<a></a>`:                              markup.El("a", markup.Href("javascript:alert(1)")),
 		`<b class="x">12</b>`:                  markup.El("b", markup.Group(markup.Class("x"), markup.Text("1")), markup.Node{}, markup.Text("2")),
 		`yes`:                                  markup.If(true, markup.Text("y"), markup.Text("es")),
-		`no`:                                   markup.Group(markup.If(false, markup.Text("yes")), markup.Either(false, markup.Text("maybe"), markup.Text("n")), markup.Either(true, markup.Text("o"), markup.Text("maybe"))),
+		`no`:                                   markup.Group(markup.If(false, markup.Text("yes")), markup.Text("no")),
+		`ab`:                                   markup.Group(markup.Either(true, markup.Text("a"), markup.Text("x")), markup.Either(false, markup.Text("x"), markup.Text("b"))),
 		`<i>a</i><i>b</i>`:                     markup.Each([]string{"a", "b"}, func(s string) markup.Node { return markup.El("i", markup.Text(s)) }),
 		"<!doctype html>\n<html lang=\"en\"><body></body></html>": markup.Document(markup.Fixed("lang", "en"), markup.El("body")),
 	} {
@@ -150,7 +151,7 @@ func content(t *testing.T, n *html.Node) string {
 // requireHarmless reads an address as browsers do: they drop blanks around it, and tabs and line ends anywhere.
 func requireHarmless(t *testing.T, address string) {
 	t.Helper()
-	address = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimLeft(address, "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f "))
+	address = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimLeftFunc(address, func(r rune) bool { return r <= ' ' }))
 	scheme, _, ok := strings.Cut(address, ":")
 	if !ok || strings.ContainsAny(scheme, "/?#") {
 		return
