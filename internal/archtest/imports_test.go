@@ -30,11 +30,14 @@ var layers = [][]string{
 var testOnly = []string{
 	module + "internal/clustertest", module + "internal/sessionutil/sessiontest", "github.com/stretchr/testify", "go.uber.org/goleak",
 	"pgregory.net/rapid", "github.com/anishathalye/porcupine", "github.com/rogpeppe/go-internal",
-	"github.com/twmb/franz-go/pkg/kfake",
+	"github.com/twmb/franz-go/pkg/kfake", "golang.org/x/net/html",
 }
 
 // reflecting are libraries by which the linker must keep every exported method of the program: half as much again.
 var reflecting = []string{"github.com/modern-go/reflect2", "golang.org/x/net/trace"}
+
+// templates do the same where they are used. Libraries for the command line import them and are not asked for what uses them.
+var templates = []string{"html/template", "text/template"}
 
 type pkg struct {
 	ImportPath string
@@ -127,6 +130,13 @@ func TestTheLinkerMayDropWhatIsNotUsed(t *testing.T) {
 		for _, dep := range p.Deps {
 			if slices.Contains(reflecting, dep) {
 				t.Errorf("the binary contains %s, see docs/adr/0005", dep)
+			}
+		}
+	}
+	for _, p := range list(t, module+"cmd/...", module+"internal/...") {
+		for _, imported := range p.Imports {
+			if slices.Contains(templates, imported) {
+				t.Errorf("%s imports %s, see docs/adr/0005", p.ImportPath, imported)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func (u *UI) act(w http.ResponseWriter, r *http.Request, name string, do action)
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := u.trusted(r); err != nil {
 		u.deps.Logger.Warn("refused a request of the status page", zap.String("action", name), zap.String("by", r.RemoteAddr), zap.Error(err))
-		u.render(w, http.StatusForbidden, "outcome.html", outcome{Title: "Refused", Words: err.Error()})
+		render(w, http.StatusForbidden, outcome("Refused", err.Error()))
 		return
 	}
 	role := r.PostForm.Get("role")
@@ -59,18 +59,15 @@ func (u *UI) act(w http.ResponseWriter, r *http.Request, name string, do action)
 	var form errForm
 	switch {
 	case err == nil:
-		u.render(w, http.StatusOK, "outcome.html", outcome{Title: "Done", Words: said})
+		render(w, http.StatusOK, outcome("Done", said))
 	case errors.As(err, &form):
-		u.render(w, http.StatusBadRequest, "outcome.html", outcome{Title: "Not understood", Words: err.Error()})
+		render(w, http.StatusBadRequest, outcome("Not understood", err.Error()))
 	case errors.As(err, &refused):
-		u.render(w, http.StatusConflict, "outcome.html", outcome{Title: "Refused: nothing has happened", Words: err.Error()})
+		render(w, http.StatusConflict, outcome("Refused: nothing has happened", err.Error()))
 	default:
-		u.render(w, http.StatusBadGateway, "outcome.html", outcome{Title: "Failed", Words: err.Error()})
+		render(w, http.StatusBadGateway, outcome("Failed", err.Error()))
 	}
 }
-
-// outcome is what became of an action.
-type outcome struct{ Title, Words string }
 
 // trusted tells whether a person has sent a form of this page: see the package's comment.
 func (u *UI) trusted(r *http.Request) error {

@@ -4,9 +4,9 @@
 // # What it promises
 //
 // The page is whole as the server sends it, and kept up to date by server-sent events: a change of the sessions is pushed
-// when etcd tells of it; leases, lags and states are looked at once a second. Page and updates come from the same
-// templates. What is shown is what is known: an etcd or a process that does not answer is named, what was known last stays,
-// and nothing waits for it longer than a moment.
+// when etcd tells of it; leases, lags and states are looked at once a second. Page and updates are made by the same
+// functions, of package markup, which escapes all that others have written. What is shown is what is known: an etcd or a
+// process that does not answer is named, what was known last stays, and nothing waits for it longer than a moment.
 //
 // It costs nothing while nobody looks: there is no goroutine, no watch and no connection then. All viewers share one
 // [feed]. Their number is bounded, a slow one gets the latest state instead of a queue, and one that takes nothing is

@@ -62,7 +62,7 @@ func (s *stage) viewers() int {
 	return s.ui.feed.viewers
 }
 
-// TestAPanicIsThePagesOwn checks that templates that fail end the feed and not the process.
+// TestAPanicIsThePagesOwn checks that a page that cannot be made ends the feed and not the process.
 func TestAPanicIsThePagesOwn(t *testing.T) {
 	s := newStage(t, nil)
 	core, logged := observer.New(zap.ErrorLevel)

@@ -8,7 +8,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -21,6 +21,7 @@ import (
 	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/haview"
 	"github.com/milvus-coord/milvus/internal/opshttp"
+	"github.com/milvus-coord/milvus/internal/webui/markup"
 )
 
 // Config is what the page is about.
@@ -53,7 +54,7 @@ const (
 	healthEvery   = 5 * time.Second
 )
 
-//go:embed assets
+//go:embed assets/app.js assets/icon.svg assets/style.css
 var assets embed.FS
 
 // policy lets a page load what this server serves, and nothing else; no page may frame it.
@@ -65,7 +66,6 @@ type UI struct {
 	cfg    Config
 	deps   Deps
 	mux    *http.ServeMux
-	tmpl   *template.Template
 	feed   *feed
 	reader *haview.Reader
 	token  string // in the page's forms
@@ -73,16 +73,12 @@ type UI struct {
 
 // New makes a UI. Nothing is asked before somebody looks.
 func New(cfg Config, deps Deps) (*UI, error) {
-	tmpl, err := template.New("").Funcs(functions).ParseFS(assets, "assets/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("templates of the status page: %w", err)
-	}
 	transport := &http.Transport{ // through no proxy: coordinators are near
 		DialContext:         (&net.Dialer{Timeout: askPatience}).DialContext,
 		MaxIdleConnsPerHost: 1, IdleConnTimeout: 10 * lookEvery,
 	}
 	u := &UI{
-		cfg: cfg, deps: deps, tmpl: tmpl, token: rand.Text(), mux: http.NewServeMux(),
+		cfg: cfg, deps: deps, token: rand.Text(), mux: http.NewServeMux(),
 		reader: &haview.Reader{
 			Client: deps.Client, MetaRoot: cfg.MetaRoot, Roles: cfg.Roles, Patience: askPatience,
 			HTTP: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -139,22 +135,17 @@ func (u *UI) page(w http.ResponseWriter, r *http.Request) {
 		defer leave()
 		u.feed.settle(r.Context(), firstPatience)
 	} // else there are viewers enough to keep it up to date
-	u.render(w, http.StatusOK, "page.html", u.newPage(u.feed.latest()))
+	render(w, http.StatusOK, u.document(u.feed.latest()))
 }
 
 // render sends all of a document before the handler ends.
-func (u *UI) render(w http.ResponseWriter, code int, name string, data any) {
-	var body bytes.Buffer
-	if err := u.tmpl.ExecuteTemplate(&body, name, data); err != nil {
-		u.deps.Logger.Error("status page", zap.Error(err))
-		http.Error(w, "the page cannot be made, see the log", http.StatusInternalServerError)
-		return
-	}
+func render(w http.ResponseWriter, code int, document markup.Node) {
+	body := document.String()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
-	_, _ = w.Write(body.Bytes())              // a viewer that is gone needs no answer
+	_, _ = io.WriteString(w, body)            // a viewer that is gone needs no answer
 	_ = http.NewResponseController(w).Flush() // likewise
 }
 

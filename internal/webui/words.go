@@ -2,18 +2,11 @@ package webui
 
 import (
 	"fmt"
-	"html/template"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// functions are what templates may call.
-var functions = template.FuncMap{
-	"took": took, "size": size, "moment": moment, "stamp": stamp, "length": length, "plural": plural, "pct": percent,
-	"link": pageLink, "whole": func(f float64) string { return strconv.FormatFloat(f, 'f', 0, 64) },
-}
 
 // took is a duration in three digits.
 func took(d time.Duration) string {
@@ -66,6 +59,19 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// whole is a figure without its fraction.
+func whole(f float64) string { return strconv.FormatFloat(f, 'f', 0, 64) }
+
+// when is a word if it holds, else none.
+func when(holds bool, word string) string {
+	if holds {
+		return word
+	}
+	return ""
 }
 
 // percent is an SVG length. Shares that cannot be seen are made visible, a little.

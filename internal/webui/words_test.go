@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/milvus-coord/milvus/internal/coord"
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/haview"
 )
 
@@ -73,19 +75,34 @@ func TestLanes(t *testing.T) {
 
 // TestNobodysWordsBecomeMarkup fills the page with what somebody else may have written into etcd.
 func TestNobodysWordsBecomeMarkup(t *testing.T) {
-	s := newStage(t, nil)
+	s := newStage(t, func(c *Config) { c.Actions = true })
 	evil := `"><script>alert(1)</script><img src=x onerror=alert(1)>` + "\rdata: x"
-	p := picture{now: time.Now(), heard: all, takeovers: []coord.Takeover{{
-		Role: evil, Reason: evil, PredecessorAddress: evil, Predecessor: 1, At: time.Now(), Steps: []coord.Step{{Name: evil, Took: time.Second}},
-	}}, view: haview.View{At: time.Now(), Roles: []haview.Role{{
-		Name: evil, Paused: &haview.Pause{By: evil}, Problems: []string{evil},
-		Members: []haview.Member{{ServerID: 1, Kind: evil, Address: evil, Host: evil, Version: evil, State: evil, HTTP: "javascript:alert(1)"}},
-	}}}}
+	var takeovers []coord.Takeover
+	for range recentShown + 1 {
+		takeovers = append(takeovers, coord.Takeover{
+			Role: evil, Reason: evil, PredecessorAddress: evil, Predecessor: 1, At: time.Now(), Steps: []coord.Step{{Name: evil, Took: time.Second}},
+		})
+	}
+	p := picture{
+		now: time.Now(), heard: all, takeovers: takeovers, histories: errors.New(evil), lostError: errors.New(evil),
+		view: haview.View{At: time.Now(), Roles: []haview.Role{{
+			Name: evil, Paused: &haview.Pause{By: evil}, Problems: []string{evil},
+			Members: []haview.Member{{ServerID: 1, Kind: evil, Address: evil, Host: evil, Version: evil, State: evil, HTTP: "javascript:alert(1)"}},
+		}}},
+		health: etcdutil.Health{At: time.Now(), Members: []etcdutil.MemberHealth{{
+			Name: evil, Endpoint: evil, Version: evil, Leader: true, Errors: []string{"alarm:" + evil},
+		}}},
+	}
 	for _, f := range s.ui.fragments(p) {
 		require.NotContains(t, f.html, "<script")
 		require.NotContains(t, f.html, "<img")
 		require.NotContains(t, f.html, "javascript:")
+		require.NotContains(t, f.html, "\r")
 	}
+	form := roleData{Role: haview.Role{Name: evil}, Token: "t", Fit: []haview.Member{{ServerID: 2, Address: evil}}}
+	require.NotRegexp(t, "<script|<img", form.node().String())
+	require.NotRegexp(t, "<script>|<img", s.ui.document(p).String())
+	require.NotRegexp(t, "<script|<img", outcome(evil, evil).String())
 }
 
 func FuzzPageLink(f *testing.F) {

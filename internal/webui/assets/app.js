@@ -50,7 +50,7 @@ function updateChildren(now, next) {
 
 function show(name, html) {
   const next = document.createElement("section");
-  next.innerHTML = html; // the server's own templates made it
+  next.innerHTML = html; // the server made it, and escaped all that is not its own
   updateChildren(document.getElementById(name), next);
   clocks();
   const title = document.querySelector("[data-title]");
