@@ -32,7 +32,7 @@ const (
 func newStatus() *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [ROLE...]", Short: "Show who is active, who stands by, and what is wrong",
-		Long: "status reads the sessions in etcd and asks each process how it is.\n\n" +
+		Long: "status reads the sessions in etcd, and asks each process and each member of etcd how it is.\n\n" +
 			"Exit codes: 0 all is well, 1 etcd cannot be read, 3 something is wrong; it is said in words.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			for _, a := range args {
@@ -50,8 +50,14 @@ func newStatus() *cobra.Command {
 			if len(roles) == 0 {
 				roles = components.Roles()
 			}
+			members, err := etcdutil.DialEach(ctx, components.EtcdConfig(cfg))
+			if err != nil {
+				return err
+			}
+			defer members.Close() //nolint:errcheck // nothing is in flight
 			reader := &haview.Reader{
 				Client: client, MetaRoot: cfg.Etcd.MetaRoot(), Roles: roles, HTTP: http.DefaultClient, Patience: processPatience,
+				Members: members,
 			}
 			return watch.repeat(ctx, cmd, func(ctx context.Context) error {
 				view, err := readView(ctx, reader)
@@ -114,6 +120,9 @@ func printView(t *tabwriter.Writer, v haview.View, wide bool) {
 		for _, problem := range r.Problems {
 			fmt.Fprintf(t, "! %s: %s\n", r.Name, problem)
 		}
+	}
+	for _, problem := range v.Etcd {
+		fmt.Fprintf(t, "! etcd: %s\n", problem)
 	}
 }
 

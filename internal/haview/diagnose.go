@@ -95,5 +95,5 @@ func (m Member) Problems() []string {
 
 // Fine tells whether nothing is wrong.
 func (v View) Fine() bool {
-	return !slices.ContainsFunc(v.Roles, func(r Role) bool { return len(r.Problems) > 0 })
+	return len(v.Etcd) == 0 && !slices.ContainsFunc(v.Roles, func(r Role) bool { return len(r.Problems) > 0 })
 }

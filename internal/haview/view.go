@@ -14,6 +14,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/opshttp"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -23,6 +24,7 @@ type View struct {
 	At       time.Time `json:"at" yaml:"at"`
 	Revision int64     `json:"revision" yaml:"revision"` // of etcd
 	Roles    []Role    `json:"roles" yaml:"roles"`
+	Etcd     []string  `json:"etcd" yaml:"etcd"` // what is wrong with etcd, in words; empty if nothing is, or nobody looked
 }
 
 // Role is one role with its processes, the active one first.
@@ -93,8 +95,10 @@ type Reader struct {
 	MetaRoot string
 	Roles    []string
 	HTTP     *http.Client
-	// Patience bounds the question to one process.
+	// Patience bounds the question to one process, or to one member of etcd.
 	Patience time.Duration
+	// Members are those of etcd, for Read; nil: it does not look how they are.
+	Members *etcdutil.Members
 }
 
 // Read looks once. The error is etcd's.
@@ -103,7 +107,16 @@ func (r *Reader) Read(ctx context.Context) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	return r.Ask(ctx, v), nil
+	if r.Members == nil {
+		return r.Ask(ctx, v), nil
+	}
+	var health etcdutil.Health
+	var looking sync.WaitGroup
+	looking.Go(func() { health = r.Members.Health(ctx, r.Patience) })
+	v = r.Ask(ctx, v)
+	looking.Wait()
+	v.Etcd = append(v.Etcd, health.Problems()...)
+	return v, nil
 }
 
 // Sessions reads what etcd shows, in one request, and asks no process. The error is etcd's.
@@ -112,7 +125,7 @@ func (r *Reader) Sessions(ctx context.Context) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	v := View{At: time.Now(), Revision: revision}
+	v := View{At: time.Now(), Revision: revision, Etcd: []string{}}
 	for _, o := range observed {
 		role := Role{Name: o.Role, Members: []Member{}, Paused: (*Pause)(o.Paused)}
 		for _, s := range o.Seen {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/milvus-coord/milvus/internal/clustertest"
+	"github.com/milvus-coord/milvus/internal/etcdutil"
 	"github.com/milvus-coord/milvus/internal/opshttp"
 	"github.com/milvus-coord/milvus/internal/sessionutil"
 )
@@ -148,4 +149,28 @@ func TestARestoreIsShown(t *testing.T) {
 	v, err := r.Read(t.Context())
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(v.Roles[0].Problems, "\n"), "the metadata is not whole, a restore by me")
+}
+
+func TestAFullEtcdIsShown(t *testing.T) {
+	etcd := clustertest.StartEtcd(t, "--quota-backend-bytes", "2000000")
+	client := etcd.Client(t)
+	members, err := etcdutil.DialEach(t.Context(), etcdutil.Config{Endpoints: etcd.Endpoints()})
+	require.NoError(t, err)
+	defer members.Close() //nolint:errcheck // nothing is in flight
+	r := &Reader{Client: client, MetaRoot: "by-dev/meta", HTTP: http.DefaultClient, Patience: time.Minute, Members: members}
+	v, err := r.Read(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, v.Etcd)
+	require.True(t, v.Fine(), "no role was asked for")
+	value := string(make([]byte, 1<<18))
+	require.Eventually(t, func() bool {
+		_, err := client.Put(t.Context(), "k", value)
+		return err != nil
+	}, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		v, err = r.Read(t.Context())
+		return err == nil && len(v.Etcd) > 0
+	}, time.Minute, 10*time.Millisecond)
+	require.Contains(t, v.Etcd[0], "NOSPACE")
+	require.False(t, v.Fine())
 }
