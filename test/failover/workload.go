@@ -52,12 +52,16 @@ func StartWorkload(ctx context.Context, client rootcoordpb.RootCoordClient, pref
 	return w
 }
 
+// heldTimeout is short, so that there are calls which begin while the process is paused and another one serves, and which it
+// finds when it wakes up.
+const heldTimeout = time.Second
+
 // Also has another client allocate timestamps: one that holds on to a process, whatever becomes of that. Its failures do not
 // count, its answers do.
 func (w *Workload) Also(ctx context.Context, client rootcoordpb.RootCoordClient) {
 	w.callers.Go(func() {
 		for ctx.Err() == nil {
-			one, cancel := context.WithTimeout(ctx, callTimeout)
+			one, cancel := context.WithTimeout(ctx, heldTimeout)
 			g := grant{began: time.Now()}
 			resp, err := client.AllocTimestamp(one, &rootcoordpb.AllocTimestampRequest{Count: 1})
 			g.ended, g.first, g.count = time.Now(), resp.GetTimestamp(), uint64(resp.GetCount())

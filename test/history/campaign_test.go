@@ -85,7 +85,7 @@ func TestViolationsAreFound(t *testing.T) {
 	for _, tag := range []string{"nodeadline", "nofence"} {
 		t.Run(tag, func(t *testing.T) {
 			bin := clustertest.Binary(t, tag)
-			const patience = 10
+			const patience = 40 // one run finds it every third or fourth time
 			for i := range patience {
 				found, _, _ := play(t, bin, suspend)
 				if len(found) > 0 {

@@ -136,12 +136,16 @@ func follow(ctx context.Context, client int, d *directory, r *recorder) {
 	}
 }
 
+// heldTimeout is how long a caller waits that holds on to one process. It is short, so that there are calls which begin while
+// the process is paused and another one serves, and which it finds when it wakes up.
+const heldTimeout = time.Second
+
 // hold reads from one process, whatever becomes of it, until ctx ends.
 func hold(ctx context.Context, client int, c rootcoordpb.RootCoordClient, r *recorder) {
 	for ctx.Err() == nil {
 		in := input{kind: describe, name: rand.IntN(collections)} //nolint:gosec // a test's choice
 		called := r.now()
-		one, cancel := context.WithTimeout(ctx, time.Minute) // longer than any pause of the process
+		one, cancel := context.WithTimeout(ctx, heldTimeout)
 		out, sure := do(one, c, in)
 		cancel()
 		if sure {
